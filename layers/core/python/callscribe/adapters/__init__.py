@@ -1,0 +1,1 @@
+"""The ports made real. Families never import one another."""

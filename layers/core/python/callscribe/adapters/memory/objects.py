@@ -1,0 +1,102 @@
+"""A bucket in a dictionary, with versions and with URLs that expire."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from callscribe.errors import NotFound
+from callscribe.ports import ObjectInfo
+
+
+class UrlRefused(Exception):
+    """The bucket refuses a request by URL: never presigned, presigned for another method, or expired."""
+
+
+class MemoryObjects:
+    """One bucket. `put`, `upload` and `fetch` are what its clients do, from outside."""
+
+    def __init__(self, now_ms: Callable[[], int], *, bucket: str = "bucket", versioned: bool = True) -> None:
+        self._now_ms = now_ms
+        self._bucket = bucket
+        self._versioned = versioned
+        self._lock = threading.RLock()
+        self._versions: dict[str, dict[str, bytes]] = {}  # key → version id → body, oldest first
+        self._grants: dict[str, tuple[str, str, int]] = {}  # URL → method, key, expiry in milliseconds
+
+    def presign_put(self, key: str, *, expires_s: int) -> str:
+        """See `ports.ObjectStore.presign_put`; `upload` accepts it."""
+        return self._presign("PUT", key, expires_s)
+
+    def presign_get(self, key: str, *, expires_s: int) -> str:
+        """See `ports.ObjectStore.presign_get`; `fetch` accepts it."""
+        return self._presign("GET", key, expires_s)
+
+    def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo | None:
+        """See `ports.ObjectStore.head`."""
+        with self._lock:
+            found = self._find(key, version_id)
+        return None if found is None else ObjectInfo(len(found[1]), found[0] if self._versioned else None)
+
+    def read(self, key: str, *, version_id: str | None = None) -> bytes:
+        """See `ports.ObjectStore.read`."""
+        with self._lock:
+            found = self._find(key, version_id)
+        if found is None:
+            raise NotFound(f"no object {key}")
+        return found[1]
+
+    def download(self, key: str, path: Path, *, version_id: str | None = None) -> None:
+        """See `ports.ObjectStore.download`."""
+        path.write_bytes(self.read(key, version_id=version_id))
+
+    def put_if_absent(self, key: str, body: bytes, *, content_type: str) -> bool:
+        """See `ports.ObjectStore.put_if_absent`."""
+        if not content_type:
+            raise ValueError("an object has a content type")
+        with self._lock:
+            if key in self._versions:
+                return False
+            self.put(key, body)
+            return True
+
+    def put(self, key: str, body: bytes) -> str | None:
+        """Store a new version as a client's upload does; its id, None in an unversioned bucket."""
+        with self._lock:
+            versions = self._versions.setdefault(key, {})
+            if not self._versioned:
+                versions["null"] = bytes(body)
+                return None
+            version_id = f"v{len(versions) + 1}"
+            versions[version_id] = bytes(body)
+            return version_id
+
+    def upload(self, url: str, body: bytes) -> str | None:
+        """PUT to a presigned URL; the new version's id. Raises UrlRefused."""
+        return self.put(self._granted("PUT", url), body)
+
+    def fetch(self, url: str) -> bytes:
+        """GET by a presigned URL. Raises UrlRefused, and NotFound where the object is missing."""
+        return self.read(self._granted("GET", url))
+
+    def keys(self) -> list[str]:
+        """Every key in use, sorted."""
+        with self._lock:
+            return sorted(self._versions)
+
+    def _presign(self, method: str, key: str, expires_s: int) -> str:
+        expires_ms = self._now_ms() + expires_s * 1000
+        url = f"https://{self._bucket}.s3.memory.example/{quote(key)}?method={method}&expires_at_ms={expires_ms}"
+        self._grants[url] = (method, key, expires_ms)
+        return url
+
+    def _granted(self, method: str, url: str) -> str:
+        granted, key, expires_ms = self._grants.get(url, ("", "", 0))
+        if granted != method or self._now_ms() >= expires_ms:
+            raise UrlRefused(f"{method} by this URL is not, or no longer, allowed")
+        return key
+
+    def _find(self, key: str, version_id: str | None) -> tuple[str, bytes] | None:
+        versions = self._versions.get(key, {})
+        wanted = version_id or next(reversed(versions), None)
+        return (wanted, versions[wanted]) if wanted in versions else None

@@ -1,0 +1,107 @@
+"""The one error tree. Raised deep, rendered once, at an edge (a dialect, a handler, the command line).
+
+CallscribeError
+├── Invalid               a request's content breaks a rule; names the field and the rule
+│   └── IdempotencyMismatch   the same Idempotency-Key came with another body
+├── Unauthenticated       no credential, or one that is unknown, expired, revoked or forged
+├── Forbidden             a good credential without the scope that the action needs
+├── NotFound              no such thing for this tenant (a foreign id answers exactly so)
+├── Conflict              somebody else changed the record first: read again and decide again
+├── JobFailed             a job cannot succeed; carries the failure code that its owner is told
+├── OutboundRefused       the outbound guard refused an address; names the rule, never the answer
+├── OutboundFailed        the other side did not answer in the way or the time HTTP asks for
+└── Unavailable           a service we depend on did not answer; trying again may help
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FailureCode(StrEnum):
+    """Every reason for which a job can fail. Stored, sent and never renamed."""
+
+    AUDIO_EMPTY = "audio_empty"
+    AUDIO_UNREADABLE = "audio_unreadable"
+    AUDIO_UNSUPPORTED = "audio_unsupported"
+    AUDIO_TOO_SHORT = "audio_too_short"
+    AUDIO_TOO_LONG = "audio_too_long"
+    UPLOAD_TOO_LARGE = "upload_too_large"
+    UPLOAD_EXPIRED = "upload_expired"
+    LANGUAGE_UNSUPPORTED = "language_unsupported"
+    INSUFFICIENT_CREDITS = "insufficient_credits"
+    SOURCE_UNREACHABLE = "source_unreachable"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure code with one sentence for the owner of the job; never names anything internal."""
+
+    code: FailureCode
+    message: str
+
+
+class CallscribeError(Exception):
+    """Base of every error that callscribe raises on purpose."""
+
+
+class Invalid(CallscribeError):
+    """A request's content breaks a rule. `field` is the caller's own name for it, `rule` says what holds."""
+
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.field = field
+        self.rule = rule
+
+
+class IdempotencyMismatch(Invalid):
+    """The same Idempotency-Key was sent before with another body."""
+
+
+class Unauthenticated(CallscribeError):
+    """The credential is missing, unknown, expired, revoked or forged. The message never says which key."""
+
+
+class Forbidden(CallscribeError):
+    """The credential is good but lacks `scope`."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"the credential lacks the permission {scope}")
+        self.scope = scope
+
+
+class NotFound(CallscribeError):
+    """No such thing for this tenant."""
+
+
+class Conflict(CallscribeError):
+    """A record changed between read and write; nothing of the transaction was written."""
+
+
+class JobFailed(CallscribeError):
+    """The job cannot succeed, however often it is tried; `failure` is what its owner is told."""
+
+    def __init__(self, code: FailureCode, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.failure = Failure(code, message)
+
+
+class OutboundRefused(CallscribeError):
+    """The outbound guard refused a URL or an address it resolved to. `rule` names the rule that broke."""
+
+    def __init__(self, rule: str, message: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
+class OutboundFailed(CallscribeError):
+    """An allowed outbound request got no usable answer. `kind`: connect, tls, timeout, protocol or too_large."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Unavailable(CallscribeError):
+    """A service we depend on did not answer; the same call may succeed later."""

@@ -1,0 +1,42 @@
+"""Constants that the infrastructure and the running code must agree on. Imports nothing."""
+
+from typing import Final
+
+SERVICE: Final = "callscribe"
+
+# Every dialect and the path prefix that only it answers under.
+DIALECTS: Final[dict[str, str]] = {"presign": "/api/v1"}
+
+# Environment variables of the functions and the worker. Only `wiring` reads them.
+ENV_STAGE: Final = "CALLSCRIBE_STAGE"
+ENV_DIALECT: Final = "CALLSCRIBE_DIALECT"
+ENV_TABLE: Final = "CALLSCRIBE_TABLE"
+ENV_AUDIO_BUCKET: Final = "CALLSCRIBE_AUDIO_BUCKET"
+ENV_RESULTS_BUCKET: Final = "CALLSCRIBE_RESULTS_BUCKET"
+ENV_ROOT_KEYS_SECRET: Final = "CALLSCRIBE_ROOT_KEYS_SECRET"
+ENV_TRANSCRIPTION_MACHINE: Final = "CALLSCRIBE_TRANSCRIPTION_MACHINE"
+ENV_CALLBACK_MACHINE: Final = "CALLSCRIBE_CALLBACK_MACHINE"
+ENV_CALLBACK_QUEUE: Final = "CALLSCRIBE_CALLBACK_QUEUE"
+ENV_WORK_QUEUE: Final = "CALLSCRIBE_WORK_QUEUE"
+ENV_SETTINGS: Final = "CALLSCRIBE_SETTINGS"  # JSON object: overrides of `ports.Settings`, by field name
+ENV_ENGINE: Final = "CALLSCRIBE_ENGINE"
+
+# DynamoDB: one table. See adapters/aws/table.py for the item layout.
+PARTITION_KEY: Final = "pk"
+SORT_KEY: Final = "sk"
+TTL_ATTRIBUTE: Final = "ttl_s"
+KIND_ATTRIBUTE: Final = "kind"
+LIST_INDEX: Final = "by_tenant"  # list_pk (S), list_sk (S)
+LIST_PARTITION_KEY: Final = "list_pk"
+LIST_SORT_KEY: Final = "list_sk"
+DUE_INDEX: Final = "by_due"  # due_pk (S), due_at_ms (N); sparse
+DUE_PARTITION_KEY: Final = "due_pk"
+DUE_SORT_KEY: Final = "due_at_ms"
+CALLBACK_KIND: Final = "Callback"  # the stream filter of `on_record` matches inserts of this kind
+
+AUDIO_PREFIX: Final = "audio/"
+RESULTS_PREFIX: Final = "results/"
+
+WORK_MESSAGE_VISIBILITY_S: Final = 300
+STACK_PREFIX: Final = "Callscribe"
+METRICS_NAMESPACE: Final = "callscribe"

@@ -1,0 +1,222 @@
+"""What the use cases need from the world, as Protocols, and the one object that carries them.
+
+Adapters: `adapters.memory` (the fakes), `adapters.aws`, `adapters.web`, `media`, `engines`. Every method may
+also raise Unavailable. Nothing here knows AWS or HTTP.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from callscribe.domain.audio import AudioFacts, AudioLimits
+from callscribe.domain.callbacks import SCHEDULE_S, Answer
+from callscribe.domain.keyring import KeyRing
+from callscribe.domain.records import Change, Record
+from callscribe.domain.transcripts import Transcript
+
+R = TypeVar("R", bound=Record)
+
+
+class Store(Protocol):
+    """Records, changed only in transactions whose every step is conditional on the version that was read."""
+
+    def get(self, kind: type[R], *key: str | int) -> R | None:
+        """The record with these values of KEY, read consistently."""
+        ...
+
+    def children(self, kind: type[R], *key_prefix: str | int) -> list[R]:
+        """Records whose KEY starts with these values (at least the first two), by key, read consistently."""
+        ...
+
+    def listed(self, kind: type[R], tenant_id: str, *, since_ms: int = 0, until_ms: int | None = None) -> Iterator[R]:
+        """A tenant's records, newest first, since ≤ LISTED field < until. A fresh write may be missing."""
+        ...
+
+    def due(self, kind: type[R], *, now_ms: int, limit: int) -> list[R]:
+        """Records with `due_at_ms` ≤ now, earliest first, at most `limit`. A fresh write may be missing."""
+        ...
+
+    def commit(self, *changes: Change) -> None:
+        """All changes or none. Raises Conflict when any `before` is not what is stored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """Size in bytes and version of a stored object; the version is None in an unversioned bucket."""
+
+    size_bytes: int
+    version_id: str | None
+
+
+class ObjectStore(Protocol):
+    """One bucket. Methods that read raise NotFound for a missing key or version."""
+
+    def presign_put(self, key: str, *, expires_s: int) -> str:
+        """A URL that accepts one PUT request's body as the object, whatever its Content-Type."""
+        ...
+
+    def presign_get(self, key: str, *, expires_s: int) -> str:
+        """A URL that anybody holding it can read the object by."""
+        ...
+
+    def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo | None:
+        """Facts about the object, or None where there is none."""
+        ...
+
+    def read(self, key: str, *, version_id: str | None = None) -> bytes:
+        """The whole object; for small ones."""
+        ...
+
+    def download(self, key: str, path: Path, *, version_id: str | None = None) -> None:
+        """The whole object into a file."""
+        ...
+
+    def put_if_absent(self, key: str, body: bytes, *, content_type: str) -> bool:
+        """Store an object unless the key is taken; whether it was stored."""
+        ...
+
+
+class ExecutionState(StrEnum):
+    """How an execution stands."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"  # failed, timed out or aborted
+
+
+class Executions(Protocol):
+    """Executions of one state machine. A name starts at most once."""
+
+    def start(self, name: str, payload: Mapping[str, str | int | float]) -> bool:
+        """Start an execution; False when the name is taken. At most one execution of a name ever exists.
+
+        As Step Functions does, the same start again (same payload, still running) may be answered True.
+        """
+        ...
+
+    def state(self, name: str) -> ExecutionState | None:
+        """The state of an execution by its name, or None where there never was one."""
+        ...
+
+
+class TaskReports(Protocol):
+    """How a worker tells a waiting execution that its task has ended."""
+
+    def succeed(self, task_token: str) -> bool:
+        """Whether the token was still waited for."""
+        ...
+
+    def fail(self, task_token: str, *, error: str, cause: str) -> bool:
+        """Whether the token was still waited for. `error` at most 256 characters, `cause` at most 32,768."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkMessage:
+    """One piece of work: its receipt (to extend or delete it), what it says, how often it was handed out."""
+
+    receipt: str
+    tenant_id: str
+    job_id: str
+    task_token: str
+    received_count: int
+
+
+class WorkQueue(Protocol):
+    """The queue that workers drain. A received message is hidden until its visibility runs out."""
+
+    def receive(self, *, max_messages: int, wait_s: int) -> list[WorkMessage]:
+        """Up to `max_messages` (1 to 10), waiting up to `wait_s` (0 to 20) for the first."""
+        ...
+
+    def extend(self, message: WorkMessage, *, visibility_s: int) -> None:
+        """Keep the message hidden for so long from now; 0 hands it to another worker at once."""
+        ...
+
+    def delete(self, message: WorkMessage) -> None:
+        """The work is done (or was done before)."""
+        ...
+
+
+class Sender(Protocol):
+    """A queue to send small JSON messages to."""
+
+    def send(self, message: Mapping[str, str | int | float]) -> None:
+        """Send one message; it may arrive more than once."""
+        ...
+
+
+class Webhooks(Protocol):
+    """The guarded way to a receiver."""
+
+    def check(self, url: str) -> None:
+        """Apply the rules that need no DNS. Raises OutboundRefused."""
+        ...
+
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
+        """POST within 15 s, following nothing. Raises OutboundRefused and OutboundFailed."""
+        ...
+
+
+class Inspector(Protocol):
+    """Looks into an audio file without trusting it."""
+
+    def __call__(self, path: Path, limits: AudioLimits) -> AudioFacts:
+        """Facts measured by decoding. Raises JobFailed with the audio_* codes."""
+        ...
+
+
+class Transcriber(Protocol):
+    """Turns an inspected audio file into a transcript: decode, find speech, recognise, tell speakers apart."""
+
+    def __call__(self, path: Path, facts: AudioFacts, *, language: str | None) -> Transcript:
+        """Raises JobFailed (language_unsupported, audio_*)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may choose and the running code reads. Durations in seconds."""
+
+    stage: str = "local"
+    public_base_url: str = ""
+    allow_loopback: bool = False  # callbacks and audio by http://127.0.0.1:<port>; only where stage is local
+    upload_url_s: int = 900
+    upload_deadline_s: int = 3_600
+    job_deadline_s: int = 86_400
+    recheck_s: int = 300  # how long a job may be silent before the sweeper asks its execution
+    token_life_s: int = 7_200
+    idempotency_s: int = 86_400
+    result_link_s: int = 7 * 86_400
+    result_url_s: int = 900
+    max_runs: int = 3  # executions of one job, the first included
+    inline_callback_bytes: int = 6_000_000
+    callback_schedule_s: tuple[float, ...] = SCHEDULE_S
+    callback_busy_s: float = 60
+    limits: AudioLimits = field(default_factory=AudioLimits)
+
+    def __post_init__(self) -> None:
+        if self.allow_loopback and self.stage != "local":
+            raise ValueError("allow_loopback is only for the stage 'local'")
+
+
+@dataclass(frozen=True)
+class Deps:
+    """Everything a use case may ask for. An adapter that a process does not need is an `Absent`."""
+
+    store: Store
+    uploads: ObjectStore
+    results: ObjectStore
+    transcriptions: Executions
+    redeliveries: Executions
+    callback_queue: Sender
+    task_reports: TaskReports
+    webhooks: Webhooks
+    inspector: Inspector
+    keyring: KeyRing
+    settings: Settings
+    now_ms: Callable[[], int]
+    random_bytes: Callable[[int], bytes]

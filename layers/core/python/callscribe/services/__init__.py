@@ -1,0 +1,1 @@
+"""Use cases, named by verbs. Dependencies come first, in one frozen object."""

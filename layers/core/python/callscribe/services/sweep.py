@@ -1,0 +1,107 @@
+"""The sweeper: finds what got stuck (a lost event, a dead execution, a lost callback) and moves it on."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+from callscribe.domain.callbacks import Callback, CallbackState
+from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.records import update
+from callscribe.errors import CallscribeError, Conflict, FailureCode
+from callscribe.ports import Deps, ExecutionState
+from callscribe.services import callbacks, jobs
+from callscribe.services.callbacks import Renderer
+
+log = logging.getLogger(__name__)
+
+RendererOf = Callable[[str], Renderer]  # a dialect's name → its callback renderer
+
+
+def sweep(deps: Deps, *, renderer_of: RendererOf, limit: int = 200) -> dict[str, int]:
+    """Look at every record that is due, at most `limit` of each kind; what was done, counted by name."""
+    done: Counter[str] = Counter()
+    now_ms = deps.now_ms()
+    for job in deps.store.due(Job, now_ms=now_ms, limit=limit):
+        done[_guarded(lambda job=job: _sweep_job(deps, job, renderer_of(job.dialect)))] += 1  # type: ignore[misc]  # mypy cannot infer a lambda's default
+    for callback in deps.store.due(Callback, now_ms=now_ms, limit=limit):
+        done[_guarded(lambda callback=callback: _sweep_callback(deps, callback))] += 1  # type: ignore[misc]  # the same
+    return dict(done)
+
+
+def _guarded(action: Callable[[], str]) -> str:
+    """What was done. One record's trouble must not keep the sweeper from the others: it stays due."""
+    try:
+        return action()
+    except Conflict:
+        return "raced"
+    except CallscribeError:
+        log.exception("the sweeper could not move a record on")
+        return "error"
+
+
+def _sweep_job(deps: Deps, listed: Job, render: Renderer) -> str:
+    job = deps.store.get(Job, listed.tenant_id, listed.id)  # the index may lag behind
+    if job is None or job.finished:
+        return "ended_meanwhile"
+    if deps.now_ms() >= job.deadline_at_ms:
+        return _fail(deps, job, render, FailureCode.DEADLINE_EXCEEDED)
+    if job.state is JobState.AWAITING_UPLOAD:
+        return _sweep_upload(deps, job, render)
+    return _sweep_execution(deps, job, render)
+
+
+def _sweep_upload(deps: Deps, job: Job, render: Renderer) -> str:
+    """An upload whose event was lost is taken up; one that never came ends the job."""
+    info = deps.uploads.head(job.audio_key)
+    if info is not None:
+        jobs.uploaded(deps, tenant_id=job.tenant_id, job_id=job.id, version_id=info.version_id)
+        return "upload_found"
+    deadline_ms = job.created_at_ms + 1000 * deps.settings.upload_deadline_s
+    if deps.now_ms() >= deadline_ms:
+        return _fail(deps, job, render, FailureCode.UPLOAD_EXPIRED)
+    deps.store.commit(update(job, due_at_ms=deadline_ms))
+    return "upload_awaited"
+
+
+def _sweep_execution(deps: Deps, job: Job, render: Renderer) -> str:
+    """A running execution is left alone, one that never started is started, a dead one is replaced."""
+    state = deps.transcriptions.state(job.execution_name)
+    if state in (ExecutionState.SUCCEEDED, ExecutionState.FAILED):
+        if job.failure is not None or job.run + 1 >= deps.settings.max_runs:
+            return _fail(deps, job, render, FailureCode.INTERNAL)
+        job = _later(deps, job, run=job.run + 1)
+        jobs.start(deps, job)
+        return "restarted"
+    job = _later(deps, job)
+    if state is None:
+        jobs.start(deps, job)
+        return "started"
+    return "running"
+
+
+def _later(deps: Deps, job: Job, **fields: int) -> Job:
+    change = update(job, due_at_ms=deps.now_ms() + 1000 * deps.settings.recheck_s, **fields)
+    deps.store.commit(change)
+    moved: Job = change.after
+    return moved
+
+
+def _fail(deps: Deps, job: Job, render: Renderer, code: FailureCode) -> str:
+    jobs.fail(deps, tenant_id=job.tenant_id, job_id=job.id, render=render, code=code)
+    return f"failed_{code}"
+
+
+def _sweep_callback(deps: Deps, listed: Callback) -> str:
+    """A callback whose next attempt did not come is put into the queue again."""
+    callback = deps.store.get(Callback, listed.tenant_id, listed.job_id, listed.replay)
+    if callback is None or callback.state is not CallbackState.PENDING:
+        return "ended_meanwhile"
+    deps.store.commit(update(callback, due_at_ms=deps.now_ms() + 1000 * deps.settings.recheck_s))
+    callbacks.enqueue(
+        deps,
+        tenant_id=callback.tenant_id,
+        job_id=callback.job_id,
+        replay=callback.replay,
+        attempt=callback.attempts + 1,
+    )
+    return "callback_enqueued"
