@@ -1,0 +1,256 @@
+"""A loopback HTTP front: `http://127.0.0.1:PORT/<path>` is `<path>` of the HTTP API deployed in the emulator.
+
+It keeps method, target, headers and body as they came, adds what API Gateway adds, and enforces the gateway's limits.
+"""
+
+import http.client
+import json
+import socket
+import threading
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+GATEWAY_BODY_LIMIT_BYTES = 10 * 1024 * 1024
+GATEWAY_TIMEOUT_S = 30.0
+CLIENT_ADDRESS_HEADER = "x-callscribe-client-address"
+
+# fmt: off
+_HOP_BY_HOP = frozenset({
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
+    "transfer-encoding", "upgrade", "expect", "content-length", "host",
+    "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", CLIENT_ADDRESS_HEADER,
+})
+# fmt: on
+_ANSWER_HOP_BY_HOP = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"))
+_DRAIN_LIMIT_BYTES = 64 * 1024 * 1024
+_IDLE_TIMEOUT_S = 60.0
+_CHUNK_BYTES = 64 * 1024
+
+
+def api_id_of(api_url: str) -> str:
+    """The HTTP API's id from the URL that CloudFormation gives as its endpoint, `https://<id>.execute-api.…`."""
+    return (urllib.parse.urlsplit(api_url).hostname or "").partition(".")[0]
+
+
+class Refused(Exception):
+    """Raised while a request is read; carries the status and the message of the answer."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Front:
+    """The front as a thread of this process; a context manager that starts and stops it."""
+
+    def __init__(
+        self,
+        endpoint_url: str,
+        api_id: str,
+        *,
+        stage: str = "$default",
+        port: int = 0,
+        body_limit_bytes: int = GATEWAY_BODY_LIMIT_BYTES,
+        timeout_s: float = GATEWAY_TIMEOUT_S,
+    ) -> None:
+        """Listen on 127.0.0.1:`port` (0: a free one) at once, answer from `start` on. Raises OSError if it is taken."""
+        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server.backend = urllib.parse.urlsplit(endpoint_url).netloc
+        self._server.prefix = f"/_aws/execute-api/{api_id}/{stage}"
+        self._server.body_limit_bytes = body_limit_bytes
+        self._server.timeout_s = timeout_s
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.server_port
+
+    @property
+    def base_url(self) -> str:
+        """What a client puts before a path; no slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="front", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening; requests under way are cut off. Safe to call twice."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._server.shutdown()
+            thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+    backend: str
+    prefix: str
+    body_limit_bytes: int
+    timeout_s: float
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that go away are no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_TIMEOUT_S
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: _Server
+
+    def _serve(self) -> None:
+        try:
+            body = self._read_body()
+        except Refused as refusal:
+            self._refuse(refusal)
+            return
+        try:
+            status, headers, content = self._ask_gateway(body)
+        except TimeoutError:
+            self._answer_json(503, "Service Unavailable")
+        except (OSError, http.client.HTTPException):
+            self._answer_json(502, "the laptop cloud does not answer; is it still running?")
+        else:
+            self._answer(status, headers, content)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 (the base class's names)
+
+    def handle_expect_100(self) -> bool:
+        """Ask the client for its body only if its announced length is acceptable."""
+        try:
+            self._announced_length()
+        except Refused as refusal:
+            self._answer_json(refusal.status, refusal.message, close=True)
+            return False
+        return super().handle_expect_100()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
+        """The emulator logs every request already."""
+
+    def _read_body(self) -> bytes:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return self._read_chunks()
+        return self.rfile.read(self._announced_length())
+
+    def _announced_length(self) -> int:
+        announced = self.headers.get("Content-Length", "0").strip()
+        if not (announced.isascii() and announced.isdigit()):
+            raise Refused(400, "Content-Length is not a number")
+        return self._within_limit(int(announced))
+
+    def _read_chunks(self) -> bytes:
+        body = bytearray()
+        while True:
+            size_text = self.rfile.readline(1024).split(b";")[0].strip()
+            try:
+                size = int(size_text, 16)
+            except ValueError:
+                raise Refused(400, "a chunk of the body has no readable size") from None
+            if size == 0:
+                break
+            self._within_limit(len(body) + size)
+            body += self.rfile.read(size)
+            self.rfile.readline(8)
+        while self.rfile.readline(8192).strip():
+            pass
+        return bytes(body)
+
+    def _within_limit(self, size_bytes: int) -> int:
+        limit = self.server.body_limit_bytes
+        if size_bytes > limit:
+            raise Refused(413, f"the body is larger than the gateway's limit of {limit} bytes; use a presigned upload")
+        return size_bytes
+
+    def _ask_gateway(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        connection = http.client.HTTPConnection(self.server.backend, timeout=self.server.timeout_s)
+        try:
+            connection.putrequest(self.command, self._target(), skip_host=True, skip_accept_encoding=True)
+            for name, value in self._forwarded_headers(len(body)):
+                connection.putheader(name, value)
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            connection.close()
+
+    def _target(self) -> str:
+        path = self.path
+        if not path.startswith("/"):
+            parts = urllib.parse.urlsplit(path)
+            path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        return self.server.prefix + path
+
+    def _forwarded_headers(self, body_bytes: int) -> list[tuple[str, str]]:
+        address = str(self.client_address[0])
+        came_by = [*self.headers.get_all("X-Forwarded-For", []), address]
+        headers = [(name, value) for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP]
+        headers += [
+            ("Host", self._host()),
+            ("X-Forwarded-For", ", ".join(came_by)),
+            ("X-Forwarded-Port", str(self.server.server_port)),
+            ("X-Forwarded-Proto", "http"),
+            (CLIENT_ADDRESS_HEADER, address),
+        ]
+        if body_bytes or self.command in ("POST", "PUT", "PATCH"):
+            headers.append(("Content-Length", str(body_bytes)))
+        return headers
+
+    def _host(self) -> str:
+        """The client's Host if it is ours: the emulator routes some names to other services."""
+        ours = [f"{name}:{self.server.server_port}" for name in ("127.0.0.1", "localhost")]
+        host = self.headers.get("Host", "").lower()
+        return host if host in ours else ours[0]
+
+    def _refuse(self, refusal: Refused) -> None:
+        """Answer, then read on for a while: a client that is still sending would else see a reset, not the answer."""
+        self._answer_json(refusal.status, refusal.message, close=True)
+        self.wfile.flush()
+        self.connection.settimeout(2.0)
+        try:
+            self.connection.shutdown(socket.SHUT_WR)
+            left = _DRAIN_LIMIT_BYTES
+            while left > 0 and (chunk := self.rfile.read1(_CHUNK_BYTES)):
+                left -= len(chunk)
+        except OSError:
+            pass
+
+    def _answer_json(self, status: int, message: str, *, close: bool = False) -> None:
+        headers = [("Content-Type", "application/json")]
+        if close:
+            headers.append(("Connection", "close"))
+            self.close_connection = True
+        self._answer(status, headers, json.dumps({"message": message}).encode(), keep_connection_header=close)
+
+    def _answer(
+        self, status: int, headers: list[tuple[str, str]], content: bytes, *, keep_connection_header: bool = False
+    ) -> None:
+        self.send_response(status)
+        declared = next((value for name, value in headers if name.lower() == "content-length"), None)
+        for name, value in headers:
+            if name.lower() not in _ANSWER_HOP_BY_HOP or (keep_connection_header and name == "Connection"):
+                self.send_header(name, value)
+        if status >= 200 and status != 204:
+            length = declared if self.command == "HEAD" and declared else str(len(content))
+            self.send_header("Content-Length", length)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
