@@ -1,0 +1,65 @@
+"""The command line's edge: every error of ours becomes one line on stderr and an exit code."""
+
+from enum import IntEnum
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from callscribe import errors
+from callscribe.cli.output import notice
+
+
+class ExitCode(IntEnum):
+    """What a script can tell from the exit code."""
+
+    OK = 0
+    JOB_FAILED = 1
+    USAGE = 2
+    NOT_AUTHORISED = 3
+    UNREACHABLE = 4
+    TIMED_OUT = 5
+    REFUSED = 6
+
+
+EXIT_CODES_HELP = (
+    "**Exit codes**: 0 done · 1 a recording could not be transcribed, or a receiver did not accept · "
+    "2 the command is not right · 3 not authorised · 4 service unreachable · 5 timed out waiting "
+    "(the job goes on: `callscribe result`) · 6 refused by the service, or not found. "
+    "With several files the first failure counts."
+)
+
+
+class UsageError(errors.CallscribeError):
+    """The command cannot be carried out as it was given; the message says what to give instead."""
+
+
+class CommandEdge(TyperGroup):
+    """Runs the commands; what they raise of ours ends here."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for. Raises typer.Exit with the code of an error."""
+        try:
+            return super().invoke(ctx)
+        except errors.CallscribeError as error:
+            notice(f"Error: {error}")
+            raise typer.Exit(exit_code(error)) from error
+
+
+def exit_code(error: errors.CallscribeError) -> ExitCode:
+    """The code of the nearest class in the table."""
+    from callscribe import client
+
+    codes: dict[type[BaseException], ExitCode] = {
+        UsageError: ExitCode.USAGE,
+        errors.Invalid: ExitCode.USAGE,
+        errors.Unauthenticated: ExitCode.NOT_AUTHORISED,
+        errors.Forbidden: ExitCode.NOT_AUTHORISED,
+        errors.Unavailable: ExitCode.UNREACHABLE,
+        errors.OutboundFailed: ExitCode.UNREACHABLE,
+        client.NotAuthorised: ExitCode.NOT_AUTHORISED,
+        client.ServiceUnavailable: ExitCode.UNREACHABLE,
+        client.WaitedTooLong: ExitCode.TIMED_OUT,
+        errors.CallscribeError: ExitCode.REFUSED,
+    }
+    return next(codes[kind] for kind in type(error).__mro__ if kind in codes)

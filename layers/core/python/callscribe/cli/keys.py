@@ -1,0 +1,138 @@
+"""`callscribe keys`: the credentials of a tenant."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from callscribe.cli.edge import UsageError
+from callscribe.cli.output import Form, FormOption, document, line, moment, notice, table
+from callscribe.cli.session import Session, TenantOption
+from callscribe.domain.accounts import ApiKey, Scope
+
+if TYPE_CHECKING:
+    from callscribe.ports import Deps
+
+app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the API keys of a tenant.")
+_DAY_MS = 86_400_000
+
+
+@app.command()
+def create(
+    ctx: typer.Context,
+    tenant: TenantOption = None,
+    new_tenant: Annotated[str | None, typer.Option(metavar="NAME", help="Make a tenant first, with this name.")] = None,
+    name: Annotated[str, typer.Option(help="What the key is for, to recognise it in the list.")] = "",
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="What it may do; may be repeated. Default: everything.")
+    ] = None,
+    expires_days: Annotated[int | None, typer.Option(min=1, help="Days until it ends. Default: never.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="A switch of a dialect, such as created-at-string; may be repeated.")
+    ] = None,
+    output: FormOption = Form.TEXT,
+) -> None:
+    """Make a key and print it. **It is shown this once**: only a digest of it is kept."""
+    from callscribe.services import accounts
+
+    session: Session = ctx.obj
+    options = _known_options(option or [])
+    if new_tenant is not None and tenant is not None:
+        raise UsageError("--tenant or --new-tenant, not both")
+    tenant_id = _made(session.deps, new_tenant) if new_tenant is not None else session.tenant_id(tenant)
+    now_ms = session.deps.now_ms()
+    key, secret = accounts.create_key(
+        session.deps,
+        tenant_id=tenant_id,
+        name=name,
+        scopes=scope or list(Scope),
+        expires_at_ms=None if expires_days is None else now_ms + expires_days * _DAY_MS,
+        options=options,
+    )
+    webhook_secret = accounts.webhook_secrets(session.deps, tenant_id)[0]
+    _show_new({**_described(key, now_ms), "api_key": secret, "webhook_secret": webhook_secret}, output)
+
+
+@app.command("list")
+def list_keys(ctx: typer.Context, tenant: TenantOption = None, output: FormOption = Form.TEXT) -> None:
+    """List a tenant's keys, newest first, revoked and expired ones included."""
+    from callscribe.services import accounts
+
+    session: Session = ctx.obj
+    tenant_id = session.tenant_id(tenant)
+    found = accounts.list_keys(session.deps, tenant_id)
+    described = [_described(key, session.deps.now_ms()) for key in found]
+    if output is Form.JSON:
+        document(described)
+        return
+    titles = ("app_id", "name", "ends_in", "state", "scopes", "created_at", "expires_at", "last_used_at", "options")
+    table(titles, [[_cell(entry[title]) for title in titles] for entry in described])
+
+
+@app.command()
+def revoke(
+    ctx: typer.Context,
+    app_id: Annotated[str, typer.Argument(help="The APP Id of the key, `app-…`.")],
+    tenant: TenantOption = None,
+    output: FormOption = Form.TEXT,
+) -> None:
+    """End a key at once, and with it every token that was made by it. Revoking twice changes nothing."""
+    from callscribe.services import accounts
+
+    session: Session = ctx.obj
+    tenant_id = session.tenant_id(tenant)
+    key = accounts.revoke_key(session.deps, tenant_id=tenant_id, key_id=app_id)
+    if output is Form.JSON:
+        document(_described(key, session.deps.now_ms()))
+    else:
+        line(f"{key.id} was revoked at {moment(key.revoked_at_ms)}")
+
+
+def _made(deps: "Deps", name: str) -> str:
+    from callscribe.services import accounts
+
+    return accounts.create_tenant(deps, name=name).id
+
+
+def _known_options(given: Sequence[str]) -> list[str]:
+    """The same options. Raises UsageError for one that no dialect knows, and says which there are."""
+    from callscribe import dialects, names
+
+    known = {option: text for name in names.DIALECTS for option, text in dialects.load(name).options.items()}
+    for option in given:
+        if option not in known:
+            choices = "; ".join(f"{name} ({text})" for name, text in sorted(known.items()))
+            raise UsageError(f"no dialect has the option {option!r}; there are: {choices}")
+    return list(given)
+
+
+def _described(key: ApiKey, now_ms: int) -> dict[str, Any]:
+    state = "revoked" if key.revoked_at_ms is not None else "active" if key.usable(now_ms=now_ms) else "expired"
+    return {
+        "tenant_id": key.tenant_id,
+        "app_id": key.id,
+        "name": key.name,
+        "ends_in": key.hint,
+        "state": state,
+        "scopes": sorted(key.scopes),
+        "options": list(key.options),
+        "created_at": moment(key.created_at_ms),
+        "expires_at": moment(key.expires_at_ms),
+        "revoked_at": moment(key.revoked_at_ms),
+        "last_used_at": moment(key.last_used_at_ms),
+    }
+
+
+def _show_new(entry: dict[str, Any], output: Form) -> None:
+    if output is Form.JSON:
+        document(entry)
+        return
+    shown = ("app_id", "api_key", "webhook_secret", "scopes", "expires_at", "options")
+    table(("tenant_id", entry["tenant_id"]), [(name, _cell(entry[name])) for name in shown])
+    notice("The key is shown this once; keep it where you keep passwords.")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "-"
+    return str(value or "-")

@@ -1,0 +1,9 @@
+"""Time stamps of subtitle files."""
+
+
+def timestamp(milliseconds: int, mark: str = ".") -> str:
+    """`01:02:03.456`, with `mark` before the milliseconds."""
+    seconds, millisecond = divmod(milliseconds, 1000)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour:02}:{minute:02}:{second:02}{mark}{millisecond:03}"

@@ -1,0 +1,20 @@
+"""WebVTT (https://www.w3.org/TR/webvtt1/): numbered cues, the speaker as a voice tag `<v Speaker 0>`."""
+
+from callscribe.domain.transcripts import Transcript
+from callscribe.exports.cues import Cue, cues
+from callscribe.exports.times import timestamp
+
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def render(transcript: Transcript) -> bytes:
+    """The header, then the cues. `-->` cannot occur in a cue: its last character is always escaped."""
+    numbered = enumerate(cues(transcript), start=1)
+    return "\n".join(("WEBVTT\n", *(_block(number, cue) for number, cue in numbered))).encode()
+
+
+def _block(number: int, cue: Cue) -> str:
+    text = "\n".join(line.translate(_ESCAPES) for line in cue.lines)
+    if cue.label:
+        text = f"<v {cue.label.translate(_ESCAPES)}>{text}</v>"
+    return f"{number}\n{timestamp(cue.start_ms)} --> {timestamp(cue.end_ms)}\n{text}\n"

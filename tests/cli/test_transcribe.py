@@ -1,0 +1,172 @@
+"""`callscribe transcribe` and `callscribe result` against the real dialect on a loopback port."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from callscribe.cli.edge import EXIT_CODES_HELP, ExitCode
+from callscribe.exports import render
+from callscribe.services import accounts
+from tests.cli.conftest import Run
+from tests.cli.service import CALL, FAILS, LONG, NEVER_ENDS, WAV, Service
+
+TEXT = "[0:00:00] Speaker 0: hello, how can I help?\n[0:00:02] Speaker 1: my order is late.\n"
+
+
+def test_a_recording_becomes_text_on_stdout_and_progress_on_stderr(run: Run, recording: Path) -> None:
+    done = run("transcribe", str(recording))
+    assert (done.exit_code, done.stdout) == (ExitCode.OK, TEXT)
+    assert "completed" in done.stderr
+
+
+def test_the_file_arrives_whole_with_the_media_type_of_its_content(run: Run, service: Service, tmp_path: Path) -> None:
+    misnamed = tmp_path / "call.mp3"
+    misnamed.write_bytes(WAV + bytes(1_000_000))
+    assert run("transcribe", str(misnamed)).exit_code == ExitCode.OK
+    put = next(headers for method, _, headers in service.requests if method == "PUT")
+    assert (put["content-length"], put["content-type"]) == (str(len(WAV) + 1_000_000), "audio/wav")
+
+
+@pytest.mark.parametrize("shape", ["srt", "vtt"])
+def test_subtitles_are_those_of_the_exports(run: Run, recording: Path, shape: str) -> None:
+    done = run("transcribe", "-o", shape, str(recording))
+    assert done.stdout_bytes == render(shape, CALL)
+
+
+def test_json_has_one_line_per_file_with_its_transcript_or_its_error(run: Run, recording: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(FAILS)
+    done = run("transcribe", "-o", "json", str(recording), str(bad))
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["file"], first["status"], first["error"]) == (str(recording), "COMPLETED", None)
+    assert [entry["speaker"] for entry in first["transcript"]["segments"]] == ["0", "1"]
+    assert (second["status"], second["transcript"]) == ("ERROR", None)
+    assert second["error"].startswith("audio_unreadable: ")
+    assert done.exit_code == ExitCode.JOB_FAILED
+
+
+def test_several_texts_have_a_heading_each_and_stand_in_the_order_of_the_files(run: Run, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.wav" for number in range(20)]
+    for path in paths:
+        path.write_bytes(WAV)
+    done = run("transcribe", *map(str, paths))
+    assert done.stdout == "\n".join(f"== {path} ==\n{TEXT}" for path in paths)
+
+
+def test_results_can_go_to_a_folder(run: Run, recording: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.wav"
+    other.write_bytes(WAV)
+    done = run("transcribe", "-o", "vtt", "-d", str(tmp_path / "out"), str(recording), str(other))
+    assert (done.exit_code, done.stdout) == (ExitCode.OK, "")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == {
+        "call.wav.vtt": render("vtt", CALL),
+        "other.wav.vtt": render("vtt", CALL),
+    }
+
+
+def test_without_waiting_the_request_id_is_printed_and_the_result_can_be_fetched_later(
+    run: Run, recording: Path
+) -> None:
+    started = run("transcribe", "--no-wait", str(recording))
+    request_id = started.stdout.strip()
+    assert (started.exit_code, run("result", "-o", "text", request_id).stdout) == (ExitCode.OK, TEXT)
+
+
+def test_a_recording_that_is_still_under_way_is_printed_as_its_request_id(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "endless.wav"
+    path.write_bytes(NEVER_ENDS)
+    started = run("transcribe", "--no-wait", str(path))
+    again = run("result", "--no-wait", started.stdout.strip())
+    assert (again.exit_code, again.stdout) == (ExitCode.OK, started.stdout)
+
+
+def test_a_transcript_too_large_for_an_answer_is_fetched_by_its_link_with_nothing_missing(
+    run: Run, service: Service, tmp_path: Path
+) -> None:
+    path = tmp_path / "long.wav"
+    path.write_bytes(LONG)
+    done = run("transcribe", "-o", "json", str(path))
+    assert [len(entry["text"]) for entry in json.loads(done.stdout)["transcript"]["segments"]] == [900_000] * 5
+    assert any(path.startswith("/api/v1/transcriptions/") for _, path, _ in service.requests)
+
+
+def test_exit_1_and_the_reason_when_a_recording_cannot_be_transcribed(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "bad.wav"
+    path.write_bytes(FAILS)
+    done = run("transcribe", str(path))
+    assert (done.exit_code, done.stdout) == (ExitCode.JOB_FAILED, "")
+    assert "audio_unreadable" in done.stderr
+
+
+def test_exit_2_for_a_file_that_is_no_recording_before_anything_is_sent(
+    run: Run, service: Service, recording: Path, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("not a recording")
+    done = run("transcribe", str(recording), str(notes))
+    assert (done.exit_code, service.requests) == (ExitCode.USAGE, [])
+    assert "notes.txt" in done.stderr
+
+
+def test_exit_2_for_several_subtitle_files_on_one_stdout(run: Run, recording: Path) -> None:
+    done = run("transcribe", "-o", "srt", str(recording), str(recording))
+    assert done.exit_code == ExitCode.USAGE
+    assert "--output-dir" in done.stderr
+
+
+def test_exit_2_for_a_base_url_without_a_key_and_no_key_of_a_stage_goes_elsewhere(run: Run, recording: Path) -> None:
+    done = run("--base-url", "https://elsewhere.example", "transcribe", str(recording))
+    assert done.exit_code == ExitCode.USAGE
+    assert "--app-id" in done.stderr
+
+
+def test_exit_3_for_a_wrong_key_with_the_services_words(run: Run, service: Service, recording: Path) -> None:
+    done = run("--api-key", "cs_live_wrong", "transcribe", str(recording))
+    assert done.exit_code == ExitCode.NOT_AUTHORISED
+    assert "the credential is not valid" in done.stderr
+
+
+def test_exit_3_for_a_key_without_the_permission(run: Run, service: Service, recording: Path) -> None:
+    key, secret = accounts.create_key(service.deps, tenant_id=service.tenant.id, name="none", scopes=[])
+    done = run("--app-id", key.id, "--api-key", secret, "transcribe", str(recording))
+    assert done.exit_code == ExitCode.NOT_AUTHORISED
+    assert "BATCH-TRANSCRIBE" in done.stderr
+
+
+def test_exit_4_when_nobody_listens(run: Run, recording: Path) -> None:
+    credentials = ["--app-id", "app-1", "--api-key", "cs_live_1"]
+    done = run("--base-url", "http://127.0.0.1:1", *credentials, "transcribe", str(recording))
+    assert done.exit_code == ExitCode.UNREACHABLE
+    assert "127.0.0.1:1" in done.stderr
+
+
+def test_exit_4_when_the_service_keeps_answering_503(run: Run, service: Service, recording: Path) -> None:
+    service.faults[:] = [503] * 50
+    done = run("transcribe", str(recording))
+    assert done.exit_code == ExitCode.UNREACHABLE
+    assert "come back later" in done.stderr
+
+
+def test_exit_5_when_the_transcript_is_not_there_in_time(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "endless.wav"
+    path.write_bytes(NEVER_ENDS)
+    done = run("transcribe", "--timeout", "0", str(path))
+    assert done.exit_code == ExitCode.TIMED_OUT
+    assert "not finished" in done.stderr
+
+
+def test_exit_6_for_an_unknown_request(run: Run) -> None:
+    done = run("result", "no-such-request")
+    assert done.exit_code == ExitCode.REFUSED
+    assert "no-such-request: requestId: unknown" in done.stderr
+
+
+def test_exit_6_with_the_services_reason_for_a_language_it_refuses(run: Run, recording: Path) -> None:
+    done = run("transcribe", "--language", "not a tag", str(recording))
+    assert done.exit_code == ExitCode.REFUSED
+    assert "language: must be a BCP 47 tag" in done.stderr
+
+
+def test_the_help_names_every_exit_code() -> None:
+    assert all(f"{code.value} " in EXIT_CODES_HELP for code in ExitCode)

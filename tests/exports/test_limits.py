@@ -1,0 +1,189 @@
+"""What holds for the subtitles of any transcript at all, read back by another library."""
+
+import html
+import itertools
+import re
+
+import pysubs2
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from callscribe.domain.transcripts import Segment, Transcript, Word
+from callscribe.exports import render
+from callscribe.exports.cues import MAX_COLUMNS, MAX_LINES, MAX_MS, MIN_MS, Cue, cues
+from callscribe.exports.srt import LOOK_ALIKES
+from callscribe.exports.text import clean, speaker_label
+from callscribe.exports.tokens import columns
+from tests.exports.samples import CALL, segment, spoken, transcript
+
+TEXTS = st.one_of(
+    st.text(max_size=120),
+    st.text(alphabet="a b.<>&-{}\\\n\x1b\x00\u202e", max_size=200),
+    st.text(alphabet="0123456789 ", max_size=120),
+    st.text(alphabet="通话记录。、「」한국어 １２", max_size=120),
+    st.text(alphabet="שלום، مرحبا\u200f\u200d ", max_size=120),
+    st.lists(st.sampled_from(["e\u0301", "👩\u200d💻", "ก็", "x", " "]), max_size=80).map("".join),
+    st.just("--> &amp; <v Speaker 9>no</v> {\\an8}\\N WEBVTT"),
+)
+TIMES = st.floats(min_value=0, max_value=400, allow_nan=False).map(lambda value: round(value, 3))
+SPEAKERS = st.one_of(st.none(), st.sampled_from(["0", "1", "2"]), st.text(max_size=20))
+
+
+@st.composite
+def segments(draw: st.DrawFn) -> Segment:
+    text = draw(TEXTS)
+    start_s, end_s = sorted((draw(TIMES), draw(TIMES)))
+    words: tuple[Word, ...] = ()
+    if draw(st.booleans()):
+        texts = text.split()
+        edges = sorted(draw(st.lists(TIMES, min_size=2 * len(texts), max_size=2 * len(texts))))
+        words = tuple(Word(word, edges[2 * n], edges[2 * n + 1], None) for n, word in enumerate(texts))
+    return segment(text, start_s, end_s, draw(SPEAKERS), words)
+
+
+TRANSCRIPTS = st.lists(segments(), max_size=8).map(
+    lambda entries: transcript(*sorted(entries, key=lambda entry: entry.start_s))
+)
+CROWDED = transcript(*(segment("crowded", 5, 5, str(number % 3)) for number in range(50)))
+LAST_LINE_IS_A_NUMBER = transcript(segment("x" * 42 + " 4711", 0, 3, None))
+
+
+@given(TRANSCRIPTS)
+@example(CROWDED)
+@example(LAST_LINE_IS_A_NUMBER)
+def test_every_cue_keeps_the_limits_on_lines_and_on_time(given_: Transcript) -> None:
+    for shown in _both(given_):
+        for cue in shown:
+            assert 1 <= len(cue.lines) <= MAX_LINES
+            assert all(line.strip() and columns(line) <= MAX_COLUMNS for line in cue.lines)
+            assert MIN_MS <= cue.end_ms - cue.start_ms <= MAX_MS
+
+
+@given(TRANSCRIPTS)
+@example(CROWDED)
+def test_cues_start_in_order_and_one_speakers_cues_never_overlap(given_: Transcript) -> None:
+    for shown in _both(given_):
+        assert all(a.start_ms <= b.start_ms for a, b in itertools.pairwise(shown))
+        for label in {cue.label for cue in shown}:
+            own = [cue for cue in shown if cue.label == label]
+            assert all(a.end_ms <= b.start_ms for a, b in itertools.pairwise(own))
+
+
+@given(TRANSCRIPTS)
+def test_no_cues_overlap_where_nobody_talks_at_once(given_: Transcript) -> None:
+    start_s = 0.0
+    queue = []
+    for entry in given_.segments:
+        length_s = entry.end_s - entry.start_s
+        queue.append(segment(entry.text, start_s, start_s + length_s, entry.speaker))
+        start_s += length_s
+    shown = cues(transcript(*queue))
+    assert all(a.end_ms <= b.start_ms for a, b in itertools.pairwise(shown))
+
+
+@given(TRANSCRIPTS)
+@example(LAST_LINE_IS_A_NUMBER)
+def test_vtt_read_back_by_another_library_has_the_same_text_and_times(given_: Transcript) -> None:
+    body = render("vtt", given_).decode()
+    read = pysubs2.SSAFile.from_string(body, format_="vtt", keep_html_tags=True)
+    assert [(event.start, event.end) for event in read] == [(cue.start_ms, cue.end_ms) for cue in cues(given_)]
+    said: dict[str, str] = {}
+    for event in read:
+        voice = re.fullmatch(r"<v ([^<>]*)>(.*)</v>", event.text, flags=re.DOTALL)
+        label, text = voice.groups() if voice else ("", event.text)
+        said[html.unescape(label)] = said.get(html.unescape(label), "") + _bare(html.unescape(text))
+    without_reader_marks = {label: text.replace("\\N", "") for label, text in said.items()}  # its sign for a line's end
+    assert without_reader_marks == {label: text.replace("\\N", "") for label, text in _said_by_label(given_).items()}
+
+
+@given(TRANSCRIPTS)
+@example(LAST_LINE_IS_A_NUMBER)
+def test_srt_read_back_by_another_library_has_the_same_text(given_: Transcript) -> None:
+    unknown = transcript(*(segment(s.text, s.start_s, s.end_s, None, s.words) for s in given_.segments))
+    read = pysubs2.SSAFile.from_string(render("srt", unknown).decode(), format_="srt")
+    text = " ".join(event.text for event in read)
+    for original, look_alike in LOOK_ALIKES.items():
+        if original != "\\":  # the reader itself writes \N for a line's end
+            text = text.replace(look_alike, original)
+    text = text.replace("\\N", " ").replace(LOOK_ALIKES["\\"], "\\").replace("\u2060", "")
+    expected = " ".join(clean(entry.text).replace("\u2060", "") for entry in given_.segments)
+    assert _bare(text) == _bare(_undo_look_alikes(expected))
+
+
+@given(TRANSCRIPTS)
+def test_no_text_can_break_out_of_its_cue(given_: Transcript) -> None:
+    for name in ("srt", "vtt"):
+        body = render(name, given_).decode()
+        assert body.count("-->") == len(cues(given_)) if name == "vtt" else body.count(" --> ") == body.count("-->")
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]", body)
+        assert "<" not in re.sub(r"<v [^<>\n]+>|</v>", "", body)
+
+
+@given(TRANSCRIPTS)
+def test_plain_text_has_a_line_per_turn_and_no_control_characters(given_: Transcript) -> None:
+    lines = render("txt", given_).decode().splitlines()
+    assert all(re.match(r"\[\d+:\d\d:\d\d\] \S", line) for line in lines)
+    assert not any(re.search(r"[\x00-\x1f\x7f-\x9f]", line) for line in lines)
+
+
+@pytest.mark.parametrize("number", [3, 40])
+def test_a_long_segment_is_split_at_the_times_of_its_words(number: int) -> None:
+    text = " ".join(f"word{n}" for n in range(number))
+    shown = cues(transcript(spoken(text, start_s=10, word_s=0.5)))
+    starts_ms = [int(1000 * (10 + 0.5 * _number(cue))) for cue in shown]
+    assert [cue.start_ms for cue in shown] == starts_ms
+
+
+def test_a_long_segment_without_words_is_split_in_proportion() -> None:
+    shown = cues(transcript(segment(" ".join(["abcd"] * 30), 0, 30)))
+    assert [(cue.start_ms, cue.end_ms) for cue in shown[:2]] == [(0, 7000), (7000, 14000)]
+
+
+def test_a_word_longer_than_a_line_is_cut_and_nothing_of_it_is_lost() -> None:
+    shown = cues(transcript(segment("a" * 200, 0, 10)))
+    assert "".join(line for cue in shown for line in cue.lines) == "a" * 200
+
+
+def test_two_who_talk_at_once_are_shown_at_once() -> None:
+    shown = cues(transcript(segment("a long explanation", 0, 5), segment("yes", 2, 2.4, "1")))
+    assert [(cue.start_ms, cue.end_ms) for cue in shown] == [(0, 5000), (2000, 3000)]
+
+
+def test_a_short_cue_is_shown_for_a_second_and_delays_the_next() -> None:
+    shown = cues(transcript(segment("no", 0, 0.2), segment("why not", 0.5, 3, "1")))
+    assert [(cue.start_ms, cue.end_ms) for cue in shown] == [(0, 1000), (1000, 3000)]
+
+
+def test_the_golden_call_stays_within_half_a_second_of_the_speech() -> None:
+    starts_s = {round(entry.start_s, 1) for entry in CALL.segments}
+    late_s = [min(abs(start_s - cue.start_ms / 1000) for cue in cues(CALL)) for start_s in starts_s]
+    assert max(late_s) <= 0.6
+
+
+def _both(given_: Transcript) -> tuple[list[Cue], list[Cue]]:
+    return cues(given_), cues(given_, prefix=lambda label: f"[{label}] " if label else "")
+
+
+def _number(cue: Cue) -> int:
+    return int(cue.lines[0].split()[0].removeprefix("word"))
+
+
+def _said_by_label(given_: Transcript) -> dict[str, str]:
+    said: dict[str, str] = {}
+    for entry in given_.segments:
+        label, text = speaker_label(entry.speaker), _bare(clean(entry.text))
+        if text:
+            said[label] = said.get(label, "") + text
+    return said
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
+
+
+def _undo_look_alikes(text: str) -> str:
+    """Text that held a look-alike to begin with reads back as the original."""
+    for original, look_alike in LOOK_ALIKES.items():
+        text = text.replace(look_alike, original)
+    return text
