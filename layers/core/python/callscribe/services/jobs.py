@@ -176,7 +176,7 @@ def fail(deps: Deps, *, tenant_id: str, job_id: str, render: Renderer, code: Fai
     fallback = code or FailureCode.INTERNAL
 
     def ending(job: Job) -> tuple[Change, Transcript | None]:
-        failure = job.failure or Failure(fallback, _MESSAGES[fallback])
+        failure = job.failure or Failure(fallback, _MESSAGES.get(fallback, str(fallback)))
         return move(job, JobState.FAILED, failure=failure, finished_at_ms=deps.now_ms()), None
 
     return _end(deps, tenant_id, job_id, render, ending)

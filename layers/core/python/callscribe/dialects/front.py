@@ -1,0 +1,245 @@
+"""What stands before every dialect's router: reads a request strictly, lets nobody in unasked, and answers for
+whatever goes wrong, so that nothing is ever answered in the framework's own shape.
+
+Credentials are judged before the body is looked at.
+"""
+
+import base64
+import binascii
+import json
+import logging
+import re
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from callscribe.domain.accounts import Scope
+from callscribe.errors import CallscribeError, Invalid, NotFound, Unauthenticated, Unavailable
+from callscribe.services.accounts import Principal
+
+LENIENCY_HEADER = "X-Callscribe-Leniency"
+MAX_BODY_BYTES = 65_536
+_FRAMES = 6  # of a traceback, the last ones, are logged
+_DEFAULT_STAGE = "$default"
+
+_logger = logging.getLogger(__name__)
+# Powertools keeps the current event on a class that all resolvers share: two threads would read each other's.
+_one_at_a_time = threading.Lock()
+
+
+class Malformed(Invalid):
+    """The body is not what its route takes at all: not JSON, not an object, a wrong type, a missing field."""
+
+
+class BodyTooLong(Malformed):
+    """The body has more bytes than a request of this route can need."""
+
+
+class UnknownPath(NotFound):
+    """No route has this path."""
+
+
+class MethodNotAllowed(CallscribeError):
+    """The path is known, but not with this method; `allowed` are the methods it has."""
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"this path takes {' or '.join(allowed)}")
+        self.allowed = allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may call a route. `scope` None: anybody, or the route judges its own credential. `takes_json`: its body."""
+
+    scope: Scope | None = None
+    takes_json: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as the routes see it: who makes it, and which leniencies it needed (added to as they are used)."""
+
+    route: str
+    principal: Principal | None = None
+    leniencies: list[str] = field(default_factory=list)
+
+
+class Resolver(Protocol):
+    """The part of a Powertools resolver that is used here."""
+
+    def append_context(self, **additional_context: Any) -> None:
+        """Keep values for the routes until `resolve` has ended."""
+        ...
+
+    def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Route the event and answer it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Front:
+    """The Lambda handler of a dialect: `routes` is the whole access table, (method, path with <names>) → Access.
+
+    `admit` gives the principal for an event and a scope, or raises; `refuse` renders any exception.
+    `decorate` gives the headers that every answer to an event carries.
+    """
+
+    resolver: Resolver
+    routes: Mapping[tuple[str, str], Access]
+    admit: Callable[[Mapping[str, Any], Scope], Principal]
+    refuse: Callable[[Exception], dict[str, Any]]
+    decorate: Callable[[Mapping[str, Any]], dict[str, str]]
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Answer one event; never raises."""
+        started_s = time.perf_counter()
+        call = Call(route="-")
+        try:
+            answer = self._answer(event, context, call)
+        except Exception as error:  # noqa: BLE001 - the process edge: whatever happened gets an answer of ours
+            answer = self.refuse(error)
+        answer["headers"] = {**answer.get("headers", {}), **self.decorate(event)}
+        if call.leniencies:
+            answer["headers"][LENIENCY_HEADER] = ", ".join(call.leniencies)
+        _log_call(call, answer, time.perf_counter() - started_s)
+        return answer
+
+    def _answer(self, event: dict[str, Any], context: Any, call: Call) -> dict[str, Any]:
+        method, path = event["requestContext"]["http"]["method"].upper(), read_path(event, call.leniencies)
+        call.route, access = find_access(self.routes, method, path)
+        if access.scope is not None:
+            call.principal = self.admit(event, access.scope)
+        plain = _plain_event(event, path, access, call.leniencies)
+        with _one_at_a_time:
+            self.resolver.append_context(call=call)
+            return self.resolver.resolve(plain, context)
+
+
+def find_access(routes: Mapping[tuple[str, str], Access], method: str, path: str) -> tuple[str, Access]:
+    """The route's own path and its access. Raises UnknownPath and MethodNotAllowed."""
+    matching = {known: access for known, access in routes.items() if _pattern(known[1]).fullmatch(path)}
+    if not matching:
+        raise UnknownPath("there is nothing at this path")
+    for (known_method, known_path), access in matching.items():
+        if known_method == method:
+            return known_path, access
+    raise MethodNotAllowed(tuple(sorted(known_method for known_method, _ in matching)))
+
+
+def read_path(event: Mapping[str, Any], leniencies: list[str]) -> str:
+    """The path below the API's stage, without a trailing slash."""
+    path, stage = str(event["rawPath"]), event["requestContext"].get("stage", _DEFAULT_STAGE)
+    if stage != _DEFAULT_STAGE and path.startswith(f"/{stage}/"):
+        path = path[len(stage) + 1 :]
+    if len(path) > 1 and path.endswith("/"):
+        leniencies.append("trailing slash")
+        return path[:-1]
+    return path
+
+
+def header(event: Mapping[str, Any], name: str) -> str | None:
+    """A header's value, None where it is missing. `name` in lower case."""
+    for key, value in (event.get("headers") or {}).items():
+        if key.lower() == name:
+            return str(value)
+    return None
+
+
+def credentials(event: Mapping[str, Any], scheme: str) -> str:
+    """What follows the scheme (in lower case) in the Authorization header. Raises Unauthenticated."""
+    given, _, rest = (header(event, "authorization") or "").strip().partition(" ")
+    if given.lower() != scheme or not rest.strip():
+        raise Unauthenticated(f"this request needs the header Authorization: {scheme.capitalize()} …")
+    return rest.strip()
+
+
+def read_text(event: Mapping[str, Any]) -> str:
+    """The body as text. Raises BodyTooLong, and Malformed for what is not UTF-8."""
+    body = event.get("body") or ""
+    if len(body) > 2 * MAX_BODY_BYTES:
+        raise BodyTooLong("body", f"must have at most {MAX_BODY_BYTES} bytes")
+    try:
+        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+        text = raw.decode()
+    except (UnicodeError, binascii.Error) as error:
+        raise Malformed("body", "must be UTF-8") from error
+    if len(raw) > MAX_BODY_BYTES:
+        raise BodyTooLong("body", f"must have at most {MAX_BODY_BYTES} bytes")
+    return text
+
+
+def strict_json(text: str) -> dict[str, Any]:
+    """A JSON object as RFC 8259 has it. Raises Malformed for anything else, repeated keys, NaN and half surrogates."""
+    try:
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        json.dumps(document, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise Malformed("body", "is nested too deeply") from error
+    except UnicodeError as error:
+        raise Malformed("body", "must hold whole Unicode characters") from error
+    except ValueError as error:
+        raise Malformed("body", "must be valid JSON") from error
+    if not isinstance(document, dict):
+        raise Malformed("body", "must be a JSON object")
+    return document
+
+
+def log_refusal(error: Exception) -> None:
+    """Log an error that is ours to mend: its types and frames, never its text, which may quote a request."""
+    if isinstance(error, Unavailable):
+        _logger.warning("a service did not answer: %s", error)
+    else:
+        _logger.error("unexpected error: %s", "caused by ".join(_chain(error)))
+
+
+def _plain_event(event: dict[str, Any], path: str, access: Access, leniencies: list[str]) -> dict[str, Any]:
+    """The event as the router shall see it: at the default stage, body as text, and JSON where the route takes JSON."""
+    headers = {key.lower(): value for key, value in (event.get("headers") or {}).items()}
+    if access.takes_json:
+        if not re.match(r"application/json\s*(;|$)", headers.get("content-type", ""), re.IGNORECASE):
+            leniencies.append("Content-Type")
+        headers["content-type"] = "application/json"
+    return {
+        **event,
+        "rawPath": path,
+        "headers": headers,
+        "body": read_text(event) or ("null" if access.takes_json else None),
+        "isBase64Encoded": False,
+        "requestContext": {**event["requestContext"], "stage": _DEFAULT_STAGE},
+    }
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile("[A-Za-z0-9._~-]+".join(re.escape(part) for part in re.split(r"<\w+>", path)))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise Malformed("body", "must not repeat a key")
+    return fields
+
+
+def _no_constant(name: str) -> None:
+    raise Malformed("body", f"must not hold {name}")
+
+
+def _chain(error: BaseException | None) -> Iterator[str]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield f"{type(error).__module__}.{type(error).__qualname__}\n" + "".join(
+            traceback.format_tb(error.__traceback__, limit=-_FRAMES)
+        )
+        error = error.__cause__ or error.__context__
+
+
+def _log_call(call: Call, answer: Mapping[str, Any], took_s: float) -> None:
+    tenant_id = call.principal.tenant_id if call.principal else "-"
+    # The route, not the path: a path may carry a link's token.
+    _logger.info(
+        "route=%s status=%s tenant=%s took_ms=%.0f", call.route, answer["statusCode"], tenant_id, 1000 * took_s
+    )

@@ -1,0 +1,223 @@
+"""Builds the dependencies of a process. The only reader of the environment."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+from callscribe import dialects, names
+from callscribe.domain.audio import AudioFacts, AudioLimits
+from callscribe.ports import Deps, Settings, Transcriber, WorkQueue
+from callscribe.services import jobs
+from callscribe.services.callbacks import Renderer
+
+
+class Absent:
+    """Stands where a process asked for no adapter; any use of it is a mistake in the handler's list."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> NoReturn:
+        raise RuntimeError(f"this process did not ask for '{self._name}' (wanted for '{attribute}')")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The names of a deployed stage's resources, from variables or from stack outputs."""
+
+    variables: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        value = self.variables.get(name, "")
+        if not value:
+            raise RuntimeError(f"the environment variable {name} is not set")
+        return value
+
+    def settings(self) -> Settings:
+        """The stage's settings: defaults, overridden by the JSON object in CALLSCRIBE_SETTINGS."""
+        return parse_settings(json.loads(self.variables.get(names.ENV_SETTINGS) or "{}"))
+
+
+def parse_settings(overrides: Mapping[str, Any]) -> Settings:
+    """Settings with some fields replaced. Raises ValueError for a field that does not exist."""
+    unknown = set(overrides) - {field.name for field in fields(Settings)}
+    if unknown:
+        raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+    values = dict(overrides)
+    if "limits" in values:
+        values["limits"] = AudioLimits(**values["limits"])
+    if "callback_schedule_s" in values:
+        values["callback_schedule_s"] = tuple(values["callback_schedule_s"])
+    return Settings(**values)
+
+
+def aws_deps(*wanted: str, environment: Mapping[str, str] | None = None) -> Deps:
+    """Dependencies on AWS: the adapters named in `wanted` are built, with their clients, now; the rest are absent.
+
+    `wanted` are field names of Deps; settings, clock and randomness are always there.
+    """
+    env = Environment(os.environ if environment is None else environment)
+    unknown = set(wanted) - set(_BUILDERS)
+    if unknown:
+        raise ValueError(f"no such adapters: {', '.join(sorted(unknown))}")
+    adapters: dict[str, Any] = {
+        name: build(env) if name in wanted else Absent(name) for name, build in _BUILDERS.items()
+    }
+    return Deps(**adapters, settings=env.settings(), now_ms=_now_ms, random_bytes=os.urandom)
+
+
+def dialect_name() -> str:
+    """The dialect that this API function speaks."""
+    return Environment(os.environ)[names.ENV_DIALECT]
+
+
+def stage_name() -> str:
+    """The stage that this process belongs to."""
+    return os.environ.get(names.ENV_STAGE, "local")
+
+
+def work_queue() -> WorkQueue:
+    """The queue that this worker drains."""
+    from callscribe.adapters.aws.queues import SqsWorkQueue
+
+    return SqsWorkQueue(_client("sqs"), Environment(os.environ)[names.ENV_WORK_QUEUE])
+
+
+def transcriber() -> Transcriber:
+    """The speech pipeline round the engine that CALLSCRIBE_ENGINE names (default: pocketsphinx)."""
+    from callscribe.engines import load_engine
+    from callscribe.engines.pipeline import make_transcriber
+
+    return make_transcriber(load_engine(os.environ.get(names.ENV_ENGINE) or "pocketsphinx"))
+
+
+def renderer_of(dialect: str) -> Renderer:
+    """The callback renderer of a dialect, loaded when it is first asked for."""
+    return dialects.load(dialect).renderer()
+
+
+def user_agent_of_job(deps: Deps, tenant_id: str, job_id: str) -> str:
+    """The User-Agent that a job's dialect sends callbacks with. Raises NotFound."""
+    return dialects.load(jobs.find(deps, tenant_id=tenant_id, job_id=job_id).dialect).user_agent
+
+
+def configure_logging() -> None:
+    """Log INFO of ours and WARNING of others. In a Lambda the runtime adds time and request id."""
+    root = logging.getLogger()
+    if not root.handlers:
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    root.setLevel(logging.WARNING)
+    logging.getLogger(names.SERVICE).setLevel(logging.INFO)
+
+
+_OUTPUT_VARIABLES = {
+    "TableName": names.ENV_TABLE,
+    "AudioBucket": names.ENV_AUDIO_BUCKET,
+    "ResultsBucket": names.ENV_RESULTS_BUCKET,
+    "RootKeysSecret": names.ENV_ROOT_KEYS_SECRET,
+    "TranscriptionMachine": names.ENV_TRANSCRIPTION_MACHINE,
+    "CallbackMachine": names.ENV_CALLBACK_MACHINE,
+    "CallbackQueueUrl": names.ENV_CALLBACK_QUEUE,
+    "WorkQueueUrl": names.ENV_WORK_QUEUE,
+    "Settings": names.ENV_SETTINGS,
+}
+
+
+def environment_of(outputs: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables that a process of this stage needs, from the App stack's outputs."""
+    return {variable: outputs[name] for name, variable in _OUTPUT_VARIABLES.items() if name in outputs}
+
+
+def operator_deps(outputs: Mapping[str, str]) -> Deps:
+    """Dependencies of the operator's command line, with the operator's own AWS credentials."""
+    wanted = ("store", "results", "keyring", "webhooks", "callback_queue")
+    return aws_deps(*wanted, environment=environment_of(outputs))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@cache
+def _client(service: str) -> Any:
+    """One boto3 client per service and process, shared by the adapters that need it."""
+    from callscribe.adapters.aws.clients import client
+
+    return client(service)
+
+
+def _store(env: Environment) -> Any:
+    from callscribe.adapters.aws.table import DynamoStore
+
+    return DynamoStore(_client("dynamodb"), env[names.ENV_TABLE])
+
+
+def _objects(variable: str) -> Callable[[Environment], Any]:
+    def build(env: Environment) -> Any:
+        from callscribe.adapters.aws.objects import S3Objects
+
+        return S3Objects(_client("s3"), env[variable])
+
+    return build
+
+
+def _executions(variable: str) -> Callable[[Environment], Any]:
+    def build(env: Environment) -> Any:
+        from callscribe.adapters.aws.executions import StepFunctionsExecutions
+
+        return StepFunctionsExecutions(_client("stepfunctions"), env[variable])
+
+    return build
+
+
+def _callback_queue(env: Environment) -> Any:
+    from callscribe.adapters.aws.queues import SqsSender
+
+    return SqsSender(_client("sqs"), env[names.ENV_CALLBACK_QUEUE])
+
+
+def _task_reports(_env: Environment) -> Any:
+    from callscribe.adapters.aws.task_reports import StepFunctionsTaskReports
+
+    return StepFunctionsTaskReports(_client("stepfunctions"))
+
+
+def _webhooks(env: Environment) -> Any:
+    from callscribe.adapters.web.webhooks import GuardedWebhooks
+
+    return GuardedWebhooks(env.settings())
+
+
+def _keyring(env: Environment) -> Any:
+    from callscribe.adapters.aws.secrets import load_keyring
+
+    return load_keyring(_client("secretsmanager"), env[names.ENV_ROOT_KEYS_SECRET])
+
+
+def _inspector(_env: Environment) -> Any:
+    def inspect_late(path: Path, limits: AudioLimits) -> AudioFacts:
+        from callscribe.media.inspect import inspect
+
+        return inspect(path, limits)
+
+    return inspect_late
+
+
+_BUILDERS: dict[str, Callable[[Environment], Any]] = {
+    "store": _store,
+    "uploads": _objects(names.ENV_AUDIO_BUCKET),
+    "results": _objects(names.ENV_RESULTS_BUCKET),
+    "transcriptions": _executions(names.ENV_TRANSCRIPTION_MACHINE),
+    "redeliveries": _executions(names.ENV_CALLBACK_MACHINE),
+    "callback_queue": _callback_queue,
+    "task_reports": _task_reports,
+    "webhooks": _webhooks,
+    "inspector": _inspector,
+    "keyring": _keyring,
+}

@@ -1,0 +1,134 @@
+"""One small stage in memory: the dialect's handler, its clock, and what a client and the pipeline do to it."""
+
+import base64
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from callscribe import dialects
+from callscribe.adapters.memory import (
+    ManualClock,
+    MemoryInspector,
+    MemoryObjects,
+    MemoryStore,
+    MemoryWebhooks,
+    memory_deps,
+)
+from callscribe.domain.accounts import ALL_SCOPES, ApiKey, Scope
+from callscribe.domain.jobs import Job
+from callscribe.domain.transcripts import Segment, Transcript, to_json
+from callscribe.errors import FailureCode
+from callscribe.ports import Deps, Settings
+from callscribe.services import accounts, jobs
+from tests.dialects.conftest import Answer, Client
+
+TOKEN = "/api/v1/auth/token"
+UPLOAD = "/api/v1/generate-presigned-url"
+TRANSCRIPTION = "/api/v1/get-transcription"
+CALLBACK_URL = "https://mock-callback.mydomain.com"
+
+TRANSCRIPT = Transcript(
+    segments=(
+        Segment("mock transcription text", 0.05, 2.26, 0, "0", 0.9),
+        Segment("and an answer", 2.4000001, 3.0, 1, "1", 0.8),
+        Segment("somebody else", 3.5, 4.0, 0, None, None),
+    ),
+    language="en",
+    language_probability=None,
+    engine="pocketsphinx",
+    model="en-us",
+    duration_s=4.2,
+    speech_s=3.2,
+)
+
+
+def basic(key_id: str, secret: str) -> dict[str, str]:
+    """The Authorization header that the token endpoint takes."""
+    return {"authorization": "Basic " + base64.b64encode(f"{key_id}:{secret}".encode()).decode()}
+
+
+@dataclass
+class World:
+    """A stage with as many tenants as a test makes."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
+    inspector: MemoryInspector = field(default_factory=MemoryInspector)
+    settings: Settings = field(default_factory=lambda: Settings(public_base_url="https://callscribe.example"))
+
+    def __post_init__(self) -> None:
+        self.uploads = MemoryObjects(self.clock, bucket="uploads")
+        self.results = MemoryObjects(self.clock, bucket="results")
+        self.deps: Deps = memory_deps(
+            store=self.store,
+            uploads=self.uploads,
+            results=self.results,
+            webhooks=self.webhooks,
+            inspector=self.inspector,
+            settings=self.settings,
+            now_ms=self.clock,
+        )
+        self.dialect = dialects.load("presign")
+        self.anonymous = Client(self.dialect.build(self.deps))
+
+    def key(
+        self, *, scopes: frozenset[Scope] = ALL_SCOPES, tenant_id: str | None = None, **how: Any
+    ) -> tuple[ApiKey, str]:
+        """A new key, of a new tenant unless one is named."""
+        tenant_id = tenant_id or accounts.create_tenant(self.deps, name="a tenant").id
+        return accounts.create_key(self.deps, tenant_id=tenant_id, name="a key", scopes=scopes, **how)
+
+    def client(self, **how: Any) -> Client:
+        """A client with a fresh access token, got as a client gets one."""
+        key, secret = self.key(**how)
+        answer = self.anonymous.send("POST", TOKEN, headers=basic(key.id, secret))
+        return self.anonymous.with_token(answer.json["accessToken"])
+
+    def request(self, client: Client, **fields: Any) -> str:
+        """The id of a new request for an upload."""
+        answer = client.send("POST", UPLOAD, fields={"mimeType": "audio/wav", **fields})
+        assert answer.status == 200, answer.text
+        request_id: str = answer.json["requestId"]
+        return request_id
+
+    def job(self, request_id: str) -> Job:
+        """The job behind a request, whoever owns it."""
+        return next(job for job in self.store.all(Job) if job.id == request_id)
+
+    def complete(self, request_id: str, transcript: Transcript = TRANSCRIPT) -> Job:
+        """Let the pipeline's services take a request to its end."""
+        job = self._prepared(request_id)
+        self.results.put(job.transcript_key, to_json(transcript))
+        return jobs.finish(self.deps, tenant_id=job.tenant_id, job_id=job.id, render=self.dialect.renderer())
+
+    def fail(self, request_id: str, code: FailureCode) -> Job:
+        """Let the pipeline's services end a request without a transcript."""
+        job = self.job(request_id)
+        return jobs.fail(self.deps, tenant_id=job.tenant_id, job_id=job.id, render=self.dialect.renderer(), code=code)
+
+    def callback_body(self, request_id: str) -> bytes:
+        """The bytes of a request's callback. Raises NotFound where there is none."""
+        return self.results.read(self.job(request_id).callback_body_key)
+
+    def poll(self, client: Client, request_id: str) -> Answer:
+        """Ask how a request stands."""
+        return client.send("POST", TRANSCRIPTION, fields={"requestId": request_id})
+
+    def _prepared(self, request_id: str) -> Job:
+        job = self.job(request_id)
+        version_id = self.uploads.put(job.audio_key, b"RIFF")
+        jobs.uploaded(self.deps, tenant_id=job.tenant_id, job_id=job.id, version_id=version_id)
+        return jobs.prepare(self.deps, tenant_id=job.tenant_id, job_id=job.id)
+
+
+def long_transcript(segments: int, text: str) -> Transcript:
+    """A transcript of many segments, all with the same text."""
+    made = tuple(Segment(text, float(n), n + 0.5, 0, "0", None) for n in range(segments))
+    return replace(TRANSCRIPT, segments=made, duration_s=float(segments))
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """A JSON body, in the order it came."""
+    document: dict[str, Any] = json.loads(body)
+    return document
