@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from callscribe import names
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.callbacks import SCHEDULE_S, Answer
 from callscribe.domain.keyring import KeyRing
@@ -187,6 +188,7 @@ class Settings:
     upload_url_s: int = 900
     upload_deadline_s: int = 3_600
     job_deadline_s: int = 86_400
+    work_visibility_s: int = names.WORK_MESSAGE_VISIBILITY_S
     recheck_s: int = 300  # how long a job may be silent before the sweeper asks its execution
     token_life_s: int = 7_200
     idempotency_s: int = 86_400

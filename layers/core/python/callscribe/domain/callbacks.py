@@ -152,12 +152,11 @@ def next_delay_s(
     """
     if attempts >= len(schedule_s):
         return None
-    delay_s = schedule_s[attempts]
-    if outcome is Outcome.RETRY_LATER:
-        delay_s = max(delay_s, busy_s)
+    least_s = busy_s if outcome is Outcome.RETRY_LATER else 0
+    delay_s = max(schedule_s[attempts], least_s)
     if retry_after_s is not None:
         return min(max(delay_s, retry_after_s), 2 * delay_s)
-    return delay_s * (1 + JITTER * jitter)
+    return max(delay_s * (1 + JITTER * jitter), least_s)
 
 
 def _secret_bytes(secret: str) -> bytes:

@@ -119,7 +119,7 @@ class IdempotencyRecord:
     key: str
     body_sha256: str
     job_id: str
-    expires_at_ms: int
+    forget_at_ms: int
     version: int = 0
 
 
@@ -133,5 +133,5 @@ class ResultLink:
     digest: str
     tenant_id: str
     job_id: str
-    expires_at_ms: int
+    forget_at_ms: int
     version: int = 0

@@ -10,7 +10,7 @@ class Record(Protocol):
 
     The first field of KEY is the tenant id, but for the two global look-ups (a key's digest, a public link).
     LISTED names the field (milliseconds) that orders the tenant's list of this kind, or None.
-    A record with a field `due_at_ms` that is not None is found by `Store.due`; one with `expires_at_ms`
+    A record with a field `due_at_ms` that is not None is found by `Store.due`; one with `forget_at_ms`
     is removed some time after that moment (never rely on when).
     """
 

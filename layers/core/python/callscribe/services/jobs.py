@@ -185,7 +185,7 @@ def fail(deps: Deps, *, tenant_id: str, job_id: str, render: Renderer, code: Fai
 def open_result_link(deps: Deps, token: str) -> str:
     """A fresh URL of the transcript that a `transcriptionUrl` token opens. Raises NotFound when it is over."""
     link = deps.store.get(ResultLink, hashlib.sha256(token.encode()).hexdigest())
-    if link is None or link.expires_at_ms <= deps.now_ms():
+    if link is None or link.forget_at_ms <= deps.now_ms():
         raise NotFound("this link is unknown or no longer valid")
     job = find(deps, tenant_id=link.tenant_id, job_id=link.job_id)
     return deps.results.presign_get(job.transcript_key, expires_s=deps.settings.result_url_s)
@@ -196,8 +196,8 @@ def result_link(deps: Deps, job: Job) -> str:
     token = deps.keyring.derive(f"result-link/{job.tenant_id}/{job.id}").hex()
     digest = hashlib.sha256(token.encode()).hexdigest()
     if deps.store.get(ResultLink, digest) is None:
-        expires_at_ms = deps.now_ms() + 1000 * deps.settings.result_link_s
-        _committed(deps, insert(ResultLink(digest, job.tenant_id, job.id, expires_at_ms)))
+        forget_at_ms = deps.now_ms() + 1000 * deps.settings.result_link_s
+        _committed(deps, insert(ResultLink(digest, job.tenant_id, job.id, forget_at_ms)))
     return f"{deps.settings.public_base_url}{names.DIALECTS[job.dialect]}/transcriptions/{token}"
 
 
@@ -224,11 +224,11 @@ def _store_once(deps: Deps, job: Job, idempotency: Idempotency | None) -> Job:
         fields = {
             "body_sha256": idempotency.body_sha256,
             "job_id": job.id,
-            "expires_at_ms": job.created_at_ms + 1000 * deps.settings.idempotency_s,
+            "forget_at_ms": job.created_at_ms + 1000 * deps.settings.idempotency_s,
         }
         if earlier is None:
             claim = insert(IdempotencyRecord(tenant_id=job.tenant_id, key=idempotency.key, **fields))  # type: ignore[arg-type]  # one dict of two value types
-        elif earlier.expires_at_ms <= job.created_at_ms:
+        elif earlier.forget_at_ms <= job.created_at_ms:
             claim = update(earlier, **fields)
         elif earlier.body_sha256 != idempotency.body_sha256:
             raise IdempotencyMismatch("Idempotency-Key", "was used before with another body")

@@ -87,7 +87,7 @@ class MemoryStore:
     def _expiries(self) -> Iterator[tuple[type[Any], Key, int]]:
         for kind, records in self._kinds.items():
             for key, record in records.items():
-                if (expires_ms := getattr(record, "expires_at_ms", None)) is not None:
+                if (expires_ms := getattr(record, "forget_at_ms", None)) is not None:
                     yield kind, key, expires_ms
 
     def _records(self, kind: type[R]) -> dict[Key, R]:

@@ -1,0 +1,1 @@
+"""The ports on AWS, by boto3 clients."""

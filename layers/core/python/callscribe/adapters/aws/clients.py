@@ -1,0 +1,35 @@
+"""How boto3 clients are made: once per process, when a handler is imported, and only those that it needs.
+
+Region, credentials and AWS_ENDPOINT_URL come from the environment, which boto3 reads by itself.
+"""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+_COMMON = Config(
+    connect_timeout=3,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    tcp_keepalive=True,
+)
+
+_SPECIAL = {
+    # Virtual hosts with the region in them: the global host answers 307 to new buckets elsewhere, which breaks
+    # uploads. Without s3v4 some regions, and the emulator, take an expired URL.
+    "s3": Config(signature_version="s3v4", s3={"addressing_style": "virtual"}, read_timeout=60),
+    # Longer than the longest poll (20 s).
+    "sqs": Config(read_timeout=30),
+}
+
+
+def config(service: str) -> Config:
+    """Time-outs in seconds, retries and signing of a service's client."""
+    return _COMMON.merge(_SPECIAL.get(service, Config()))
+
+
+def client(service: str) -> Any:
+    """A boto3 client, by boto3's name of the service; its type is for the caller to say."""
+    # boto3 knows its services by literals, for which it has an overload each.
+    return boto3.client(service, config=config(service))  # type: ignore[call-overload]

@@ -1,0 +1,99 @@
+"""One S3 bucket."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from boto3.exceptions import RetriesExceededError
+from botocore.exceptions import ClientError
+
+from callscribe.adapters.aws.errors import code, pause_s, translated
+from callscribe.errors import NotFound, Unavailable
+from callscribe.ports import ObjectInfo
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PUT_ATTEMPTS = 5
+_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
+_TAKEN = frozenset({"412", "PreconditionFailed"})
+_WRITTEN_BY_TWO = frozenset({"409", "ConditionalRequestConflict"})
+
+
+class S3Objects:
+    """`ports.ObjectStore` on a bucket. Needs `s3:ListBucket`: without it S3 answers 403 for what is missing."""
+
+    def __init__(self, client: "S3Client", bucket: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._sleep = sleep
+
+    def presign_put(self, key: str, *, expires_s: int) -> str:
+        """See `ports.ObjectStore.presign_put`. Only the host is signed, so that any Content-Type may be sent."""
+        return self._presign("put_object", key, expires_s)
+
+    def presign_get(self, key: str, *, expires_s: int) -> str:
+        """See `ports.ObjectStore.presign_get`. The URL dies with the credentials that signed it."""
+        return self._presign("get_object", key, expires_s)
+
+    def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo | None:
+        """See `ports.ObjectStore.head`."""
+        try:
+            with translated("s3"):
+                answer = self._client.head_object(**self._object(key, version_id))
+        except ClientError as error:
+            if code(error) not in _MISSING:
+                raise
+            return None
+        return ObjectInfo(answer["ContentLength"], answer.get("VersionId"))
+
+    def read(self, key: str, *, version_id: str | None = None) -> bytes:
+        """See `ports.ObjectStore.read`."""
+        try:
+            with translated("s3"):
+                return self._client.get_object(**self._object(key, version_id))["Body"].read()
+        except ClientError as error:
+            raise _not_found(error, key) from error
+
+    def download(self, key: str, path: Path, *, version_id: str | None = None) -> None:
+        """See `ports.ObjectStore.download`. Large objects come in parallel ranges; a failure leaves no file."""
+        version = {} if version_id is None else {"VersionId": version_id}
+        try:
+            with translated("s3"):
+                self._client.download_file(self._bucket, key, str(path), ExtraArgs=version)
+        except RetriesExceededError as error:
+            raise Unavailable("s3 broke off the download") from error
+        except ClientError as error:
+            raise _not_found(error, key) from error
+
+    def put_if_absent(self, key: str, body: bytes, *, content_type: str) -> bool:
+        """See `ports.ObjectStore.put_if_absent`. After a lost answer it is False for our own object, too."""
+        for attempt in range(PUT_ATTEMPTS):
+            if attempt:
+                self._sleep(pause_s(attempt - 1))
+            try:
+                self._put_new(key, body, content_type)
+            except ClientError as error:
+                if code(error) in _TAKEN:
+                    return False
+                if code(error) not in _WRITTEN_BY_TWO:
+                    raise
+            else:
+                return True
+        raise Unavailable("s3: other writers kept the key busy")
+
+    def _put_new(self, key: str, body: bytes, content_type: str) -> None:
+        with translated("s3"):
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*")
+
+    def _presign(self, operation: str, key: str, expires_s: int) -> str:
+        return self._client.generate_presigned_url(operation, Params=self._object(key, None), ExpiresIn=expires_s)
+
+    def _object(self, key: str, version_id: str | None) -> dict[str, Any]:
+        version = {} if version_id is None else {"VersionId": version_id}
+        return {"Bucket": self._bucket, "Key": key, **version}
+
+
+def _not_found(error: ClientError, key: str) -> Exception:
+    return NotFound(f"no object {key}") if code(error) in _MISSING else error

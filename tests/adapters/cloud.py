@@ -1,0 +1,186 @@
+"""What the AWS halves of the suites stand on: moto made atomic, the table as deployed, and faults on the wire."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
+from callscribe import names
+from callscribe.ports import ExecutionState
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+C = TypeVar("C")
+
+REGION = "eu-central-1"
+TABLE = "records"
+_LOCK = threading.RLock()
+
+Fault = Exception | tuple[int, str]  # what a request meets: an exception, or an HTTP status and a JSON body
+
+
+def locked(client: C) -> C:
+    """The client with one call at a time: real services are atomic per call, moto under threads is not."""
+    call: Callable[..., Any] = client._make_api_call  # type: ignore[attr-defined] # botocore's one door for every call
+
+    def one_at_a_time(*args: Any, **kwargs: Any) -> Any:
+        with _LOCK:
+            return call(*args, **kwargs)
+
+    client._make_api_call = one_at_a_time  # type: ignore[attr-defined] # the same door
+    return client
+
+
+def create_table(client: "DynamoDBClient") -> None:
+    """The one table, with its keys and both indexes as the infrastructure makes them."""
+    keys = {
+        names.PARTITION_KEY: "S",
+        names.SORT_KEY: "S",
+        names.LIST_PARTITION_KEY: "S",
+        names.LIST_SORT_KEY: "S",
+        names.DUE_PARTITION_KEY: "S",
+        names.DUE_SORT_KEY: "N",
+    }
+    client.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in keys.items()],  # type: ignore[typeddict-item] # S and N
+        KeySchema=_schema(names.PARTITION_KEY, names.SORT_KEY),
+        GlobalSecondaryIndexes=[
+            _index(names.LIST_INDEX, names.LIST_PARTITION_KEY, names.LIST_SORT_KEY),
+            _index(names.DUE_INDEX, names.DUE_PARTITION_KEY, names.DUE_SORT_KEY),
+        ],
+    )
+
+
+def before_calls(client: Any, operation: str, *faults: Fault) -> "Wire":
+    """The next calls of an operation meet these faults and never reach the service."""
+    return Wire(client, operation, faults, reached=False)
+
+
+def after_calls(client: Any, operation: str, *faults: Fault) -> "Wire":
+    """The next calls of an operation take effect, and then their answer is lost to these faults."""
+    return Wire(client, operation, faults, reached=True)
+
+
+class Wire:
+    """Stands where botocore sends a request, inside its retries; `bodies` are what was sent, one per attempt."""
+
+    def __init__(self, client: Any, operation: str, faults: tuple[Fault, ...], *, reached: bool) -> None:
+        self._faults = list(faults)
+        self._reached = reached
+        self.bodies: list[bytes] = []
+        _intercept(client, operation, self._send)
+
+    def _send(self, send: Callable[[], Any], request: Any) -> Any:
+        self.bodies.append(request.body)
+        if not self._faults:
+            return send()
+        fault = self._faults.pop(0)
+        if self._reached:
+            send()
+        if isinstance(fault, Exception):
+            raise fault
+        status, body = fault
+        return [(None, AWSResponse(request.url, status, HTTPHeaders(), _Raw(body.encode())))]
+
+
+def honour_tokens(client: Any) -> None:
+    """Make TransactWriteItems idempotent by its ClientRequestToken, as the service is and moto is not."""
+    answers: dict[str, Any] = {}
+
+    def send_once(send: Callable[[], Any], request: Any) -> Any:
+        token = json.loads(request.body)["ClientRequestToken"]
+        if token not in answers:
+            answer = send()
+            if answer[0][1].status_code != 200:
+                return answer
+            answers[token] = answer
+        return answers[token]
+
+    _intercept(client, "TransactWriteItems", send_once)
+
+
+def _intercept(client: Any, operation: str, around: Callable[[Callable[[], Any], Any], Any]) -> None:
+    """Put `around(send, request)` round the event by which botocore hands a request to moto."""
+    event = f"before-send.{client.meta.service_model.service_id.hyphenize()}.{operation}"
+    emit = client.meta.events.emit
+
+    def emit_around(event_name: str, **kwargs: Any) -> Any:
+        if event_name != event:
+            return emit(event_name, **kwargs)
+        return around(lambda: _answered(emit(event_name, **kwargs)), kwargs["request"])
+
+    client.meta.events.emit = emit_around
+
+
+def _answered(responses: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    return [response for response in responses if response[1] is not None]
+
+
+class _Raw:
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, *_: Any, **__: Any) -> list[bytes]:
+        return [self._body]
+
+    def read(self) -> bytes:
+        return self._body
+
+
+class StateMachine:
+    """One state that sends its task token to a queue and waits until somebody reports."""
+
+    def __init__(self, client: Any, sqs: Any, iam: Any) -> None:
+        self.client = client
+        self._sqs = sqs
+        self._queue_url = sqs.create_queue(QueueName="tokens")["QueueUrl"]
+        role = iam.create_role(RoleName="machine", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        waits = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"QueueUrl": self._queue_url, "MessageBody.$": "$$.Task.Token"},
+            "End": True,
+        }
+        definition = json.dumps({"StartAt": "Wait", "States": {"Wait": waits}})
+        made = client.create_state_machine(name="transcription", definition=definition, roleArn=role)
+        self.arn: str = made["stateMachineArn"]
+
+    def token(self) -> str:
+        """The token of the execution that waits."""
+        for _ in range(200):
+            for message in self._sqs.receive_message(QueueUrl=self._queue_url).get("Messages", ()):
+                return str(message["Body"])
+            time.sleep(0.02)
+        raise AssertionError("no execution waits")
+
+    def end(self, name: str, state: ExecutionState) -> None:
+        """Let the waiting execution of this name succeed or fail."""
+        if state is ExecutionState.SUCCEEDED:
+            self.client.send_task_success(taskToken=self.token(), output="{}")
+        else:
+            self.client.send_task_failure(taskToken=self.token(), error="E", cause="c")
+        self.wait_for_end(name)
+
+    def wait_for_end(self, name: str) -> None:
+        """Return once the execution of this name has ended."""
+        arn = f"{self.arn.replace(':stateMachine:', ':execution:')}:{name}"
+        for _ in range(200):
+            if self.client.describe_execution(executionArn=arn)["status"] != "RUNNING":
+                return
+            time.sleep(0.02)
+        raise AssertionError("the execution did not end")
+
+
+def _schema(partition_key: str, sort_key: str) -> Any:
+    return [{"AttributeName": partition_key, "KeyType": "HASH"}, {"AttributeName": sort_key, "KeyType": "RANGE"}]
+
+
+def _index(name: str, partition_key: str, sort_key: str) -> Any:
+    return {"IndexName": name, "KeySchema": _schema(partition_key, sort_key), "Projection": {"ProjectionType": "ALL"}}

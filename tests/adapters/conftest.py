@@ -1,0 +1,120 @@
+"""Both families of every port: a test that asks for `store` runs on the fake and on DynamoDB as moto mocks it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from callscribe.adapters.aws.clients import client
+from callscribe.adapters.aws.executions import StepFunctionsExecutions
+from callscribe.adapters.aws.objects import S3Objects
+from callscribe.adapters.aws.queues import SqsSender, SqsWorkQueue
+from callscribe.adapters.aws.table import DynamoStore
+from callscribe.adapters.aws.task_reports import StepFunctionsTaskReports
+from callscribe.adapters.memory import (
+    ManualClock,
+    MemoryExecutions,
+    MemoryObjects,
+    MemoryQueue,
+    MemoryStore,
+    MemoryTaskReports,
+)
+from callscribe.ports import Store
+from tests.adapters.cloud import REGION, TABLE, StateMachine, create_table, honour_tokens, locked
+from tests.adapters.families import Bucket, Machine, Queue, Waiting
+
+FAMILIES = ["memory", "aws"]
+BUCKET = "recordings"
+VISIBILITY_S = 30
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Makes clients of a mocked, empty AWS."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    # botocore tries as often as configured, but without its waits of up to seconds.
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.0)
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        yield lambda service: locked(client(service))
+
+
+@pytest.fixture
+def dynamodb(aws: Callable[[str], Any]) -> Any:
+    """A client in an account that has the table."""
+    made = aws("dynamodb")
+    create_table(made)
+    honour_tokens(made)
+    return made
+
+
+@pytest.fixture(params=FAMILIES)
+def store(request: pytest.FixtureRequest) -> Store:
+    if request.param == "memory":
+        return MemoryStore()
+    return DynamoStore(request.getfixturevalue("dynamodb"), TABLE, sleep=lambda _: None)
+
+
+@pytest.fixture
+def s3(aws: Callable[[str], Any]) -> Any:
+    """A client in an account that has the versioned bucket."""
+    made = aws("s3")
+    made.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    made.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    return made
+
+
+@pytest.fixture(params=FAMILIES)
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    """A versioned bucket, and how its clients put objects into it."""
+    if request.param == "memory":
+        fake = MemoryObjects(ManualClock())
+        return Bucket(fake, lambda key, body: str(fake.put(key, body)))
+    s3 = request.getfixturevalue("s3")
+    return Bucket(
+        S3Objects(s3, BUCKET, sleep=lambda _: None),
+        lambda key, body: str(s3.put_object(Bucket=BUCKET, Key=key, Body=body)["VersionId"]),
+    )
+
+
+@pytest.fixture
+def sqs(aws: Callable[[str], Any]) -> tuple[Any, str]:
+    """A client and the URL of a queue."""
+    made = aws("sqs")
+    attributes = {"VisibilityTimeout": str(VISIBILITY_S)}
+    return made, made.create_queue(QueueName="work", Attributes=attributes)["QueueUrl"]
+
+
+@pytest.fixture(params=FAMILIES)
+def queue(request: pytest.FixtureRequest) -> Queue:
+    """Both ends of one queue."""
+    if request.param == "memory":
+        fake = MemoryQueue(ManualClock(), visibility_s=VISIBILITY_S)
+        return Queue(fake, fake)
+    made, url = request.getfixturevalue("sqs")
+    return Queue(SqsSender(made, url), SqsWorkQueue(made, url))
+
+
+@pytest.fixture
+def state_machine(aws: Callable[[str], Any]) -> StateMachine:
+    """A real machine in moto's engine: one state that sends its token to a queue and waits for the report."""
+    return StateMachine(aws("stepfunctions"), aws("sqs"), aws("iam"))
+
+
+@pytest.fixture(params=FAMILIES)
+def machine(request: pytest.FixtureRequest) -> Machine:
+    if request.param == "memory":
+        fake = MemoryExecutions()
+        return Machine(fake, fake.set_state)
+    real: StateMachine = request.getfixturevalue("state_machine")
+    return Machine(StepFunctionsExecutions(real.client, real.arn), real.end)
+
+
+@pytest.fixture(params=FAMILIES)
+def waiting(request: pytest.FixtureRequest) -> Waiting:
+    if request.param == "memory":
+        return Waiting(MemoryTaskReports("token"), "token", lambda: None)
+    real: StateMachine = request.getfixturevalue("state_machine")
+    real.client.start_execution(stateMachineArn=real.arn, name="waits", input="{}")
+    return Waiting(StepFunctionsTaskReports(real.client), real.token(), lambda: real.wait_for_end("waits"))

@@ -1,0 +1,39 @@
+"""What a suite is handed: the ports of one family, and what stands outside them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from callscribe.ports import Executions, ExecutionState, ObjectStore, Sender, TaskReports, WorkQueue
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket and a client's upload: key and body → version id."""
+
+    port: ObjectStore
+    upload: Callable[[str, bytes], str]
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The two ends of a queue."""
+
+    sender: Sender
+    work: WorkQueue
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A state machine, and how an execution is made to end."""
+
+    port: Executions
+    end: Callable[[str, ExecutionState], None]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Task reports, and a token that an execution waits for."""
+
+    port: TaskReports
+    token: str
+    heard: Callable[[], None]  # returns once the execution has taken a report in

@@ -1,0 +1,180 @@
+"""SQS, Step Functions and Secrets Manager only: errors, and the life of the root keys."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from callscribe.adapters.aws.clients import config
+from callscribe.adapters.aws.executions import StepFunctionsExecutions
+from callscribe.adapters.aws.queues import SqsSender, SqsWorkQueue
+from callscribe.adapters.aws.secrets import load_keyring, rotate
+from callscribe.adapters.aws.task_reports import StepFunctionsTaskReports
+from callscribe.errors import Conflict, Unavailable
+from callscribe.ports import ExecutionState, WorkMessage
+from tests.adapters.cloud import before_calls
+
+ARN = "arn:aws:states:eu-central-1:123456789012:stateMachine:transcription"
+SILENT = EndpointConnectionError(endpoint_url="https://aws.example")
+DENIED = (400, '{"__type": "AccessDeniedException"}')
+MESSAGE = WorkMessage("receipt", "t1", "j1", "token", 1)
+FIRST_KEY, SECOND_KEY = "a" * 32, "b" * 32
+
+STEP_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "StartExecution": lambda client: StepFunctionsExecutions(client, ARN).start("j1", {}),
+    "DescribeExecution": lambda client: StepFunctionsExecutions(client, ARN).state("j1"),
+    "SendTaskSuccess": lambda client: StepFunctionsTaskReports(client).succeed("token"),
+    "SendTaskFailure": lambda client: StepFunctionsTaskReports(client).fail("token", error="E", cause=""),
+}
+SQS: dict[str, Callable[[Any], Any]] = {
+    "SendMessage": lambda client: SqsSender(client, "https://q.example/q").send({}),
+    "ReceiveMessage": lambda client: SqsWorkQueue(client, "https://q.example/q").receive(max_messages=1, wait_s=0),
+    "ChangeMessageVisibility": lambda client: SqsWorkQueue(client, "https://q.example/q").extend(
+        MESSAGE, visibility_s=1
+    ),
+    "DeleteMessage": lambda client: SqsWorkQueue(client, "https://q.example/q").delete(MESSAGE),
+}
+ALL = [("stepfunctions", *each) for each in STEP_FUNCTIONS.items()] + [("sqs", *each) for each in SQS.items()]
+
+
+@pytest.mark.parametrize(("service", "operation", "call"), ALL, ids=[operation for _, operation, _ in ALL])
+def test_a_silent_service_is_unavailable_and_a_missing_grant_stays_loud(
+    aws: Callable[[str], Any], service: str, operation: str, call: Callable[[Any], Any]
+) -> None:
+    client = aws(service)
+    before_calls(client, operation, SILENT, SILENT, SILENT, DENIED)
+    with pytest.raises(Unavailable):
+        call(client)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        call(client)
+
+
+@pytest.mark.parametrize("error", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
+@pytest.mark.parametrize("operation", ["SendTaskSuccess", "SendTaskFailure"])
+def test_a_report_that_comes_too_late_is_false(aws: Callable[[str], Any], operation: str, error: str) -> None:
+    client = aws("stepfunctions")
+    before_calls(client, operation, (400, json.dumps({"__type": error})))
+    assert STEP_FUNCTIONS[operation](client) is False
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("RUNNING", ExecutionState.RUNNING),
+        ("PENDING_REDRIVE", ExecutionState.RUNNING),
+        ("SUCCEEDED", ExecutionState.SUCCEEDED),
+        ("FAILED", ExecutionState.FAILED),
+        ("TIMED_OUT", ExecutionState.FAILED),
+        ("ABORTED", ExecutionState.FAILED),
+    ],
+)
+def test_every_status_of_step_functions_has_its_state(
+    aws: Callable[[str], Any], status: str, state: ExecutionState
+) -> None:
+    client = aws("stepfunctions")
+    sent = before_calls(client, "DescribeExecution", (200, json.dumps({"status": status})))
+    assert StepFunctionsExecutions(client, ARN).state("j1") is state
+    arn = "arn:aws:states:eu-central-1:123456789012:execution:transcription:j1"
+    assert json.loads(sent.bodies[0]) == {"executionArn": arn}
+
+
+@pytest.mark.parametrize("operation", ["ChangeMessageVisibility", "DeleteMessage"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"__type": "com.amazonaws.sqs#ReceiptHandleIsInvalid"},
+        {"__type": "com.amazonaws.sqs#MessageNotInflight"},
+        {"__type": "InvalidParameterValue", "message": "Value x for parameter ReceiptHandle is invalid. Reason: …"},
+    ],
+    ids=["invalid", "not in flight", "expired"],
+)
+def test_a_receipt_that_ran_out_is_no_error(aws: Callable[[str], Any], operation: str, error: dict[str, str]) -> None:
+    client = aws("sqs")
+    sent = before_calls(client, operation, (400, json.dumps(error)))
+    SQS[operation](client)
+    assert len(sent.bodies) == 1
+
+
+def test_an_impossible_visibility_stays_loud(aws: Callable[[str], Any]) -> None:
+    client = aws("sqs")
+    error = {"__type": "InvalidParameterValue", "message": "Value 50000 for parameter VisibilityTimeout is invalid."}
+    before_calls(client, "ChangeMessageVisibility", (400, json.dumps(error)))
+    with pytest.raises(ClientError, match="VisibilityTimeout"):
+        SQS["ChangeMessageVisibility"](client)
+
+
+@pytest.mark.parametrize("body", ["no JSON", "[]", "5", '"text"', "null"])
+def test_a_message_that_is_no_object_does_not_stop_the_drain(sqs: tuple[Any, str], body: str) -> None:
+    client, url = sqs
+    client.send_message(QueueUrl=url, MessageBody=body)
+    SqsSender(client, url).send({"tenant_id": "t1", "job_id": "j1", "task_token": "token"})
+    received = SqsWorkQueue(client, url).receive(max_messages=10, wait_s=0)
+    assert [message.job_id for message in received] == ["j1"]
+
+
+def test_the_longest_poll_ends_before_the_client_gives_up() -> None:
+    assert config("sqs").read_timeout > 20  # type: ignore[attr-defined] # botocore sets its options dynamically
+
+
+def test_only_s3_is_signed_as_s3() -> None:
+    assert config("s3").signature_version == "s3v4"  # type: ignore[attr-defined] # as above
+    assert config("dynamodb").signature_version is None  # type: ignore[attr-defined] # as above
+
+
+@pytest.fixture
+def secrets(aws: Callable[[str], Any]) -> Any:
+    """A client in an account whose secret is as CloudFormation generates it."""
+    client = aws("secretsmanager")
+    client.create_secret(Name="root", SecretString=json.dumps({"id": "1", "key": FIRST_KEY}))
+    return client
+
+
+def test_a_generated_secret_is_a_keyring(secrets: Any) -> None:
+    keyring = load_keyring(secrets, "root")
+    assert (keyring.current, dict(keyring.roots)) == ("1", {"1": FIRST_KEY.encode()})
+
+
+def test_rotation_adds_a_current_key_and_keeps_the_ones_before(secrets: Any) -> None:
+    before = load_keyring(secrets, "root")
+    rotated = rotate(secrets, "root", new_key=SECOND_KEY)
+    assert rotated == load_keyring(secrets, "root")
+    assert (rotated.current, set(rotated.roots)) == ("2", {"1", "2"})
+    assert rotated.derive("pepper", root_id="1") == before.derive("pepper")
+    assert rotated.derive("pepper") != before.derive("pepper")
+    assert set(rotate(secrets, "root", new_key="c" * 32).roots) == {"1", "2", "3"}
+
+
+def test_of_two_rotations_at_once_one_is_refused(secrets: Any) -> None:
+    stale = secrets.get_secret_value(SecretId="root")
+    rotate(secrets, "root", new_key=SECOND_KEY)
+    body = json.dumps({**stale, "CreatedDate": 0, "ResponseMetadata": None})
+    before_calls(secrets, "GetSecretValue", (200, body))
+    before_calls(secrets, "PutSecretValue", (400, '{"__type": "ResourceExistsException"}'))
+    with pytest.raises(Conflict):
+        rotate(secrets, "root", new_key="c" * 32)
+    assert load_keyring(secrets, "root").roots["2"] == SECOND_KEY.encode()
+
+
+def test_both_rotations_of_one_version_carry_the_same_token(secrets: Any) -> None:
+    stale = json.dumps({**secrets.get_secret_value(SecretId="root"), "CreatedDate": 0, "ResponseMetadata": None})
+    before_calls(secrets, "GetSecretValue", (200, stale), (200, stale))
+    sent = before_calls(secrets, "PutSecretValue", (200, "{}"), (200, "{}"))
+    rotate(secrets, "root", new_key=SECOND_KEY)
+    rotate(secrets, "root", new_key="c" * 32)
+    assert len({json.loads(body)["ClientRequestToken"] for body in sent.bodies}) == 1
+
+
+@pytest.mark.parametrize("document", ["{}", '{"id": "1"}', "[]", '{"id": "1", "key": "short"}', "no JSON"])
+def test_a_secret_that_holds_no_good_key_is_refused(aws: Callable[[str], Any], document: str) -> None:
+    client = aws("secretsmanager")
+    client.create_secret(Name="root", SecretString=document)
+    with pytest.raises(ValueError, match=r"root key|Expecting"):
+        load_keyring(client, "root")
+
+
+def test_a_short_key_is_not_rotated_in(secrets: Any) -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        rotate(secrets, "root", new_key="short")
+    assert load_keyring(secrets, "root").current == "1"

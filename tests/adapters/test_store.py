@@ -1,0 +1,219 @@
+"""The port Store, on both families."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+
+import pytest
+
+from callscribe.domain.accounts import ApiKey, ApiKeyDigest, Scope
+from callscribe.domain.audio import AudioFacts
+from callscribe.domain.callbacks import Attempt, Callback
+from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.records import Change, delete, insert, update
+from callscribe.errors import Conflict, Failure, FailureCode
+from callscribe.ports import Store
+from tests.adapters.records import NOW_MS, a_callback, a_digest, a_job, an_attempt
+
+
+def test_a_record_comes_back_as_it_was_written(store: Store) -> None:
+    facts = AudioFacts("wav", "pcm_s16le", 2, 8_000, 0.1 + 0.2, 2**40, dual_mono=True)
+    failure = Failure(FailureCode.AUDIO_TOO_LONG, "longer than 12 h")
+    job = a_job(audio=facts, failure=failure, options=("a", "b"), work_s=1 / 3, language="de", due_at_ms=5)
+    key = ApiKey("t1", "k1", "name", "digest", "wxyz", frozenset(Scope), NOW_MS)
+    store.commit(insert(job), insert(key))
+    assert store.get(Job, "t1", "j1") == job
+    assert store.get(ApiKey, "t1", "k1") == key
+
+
+def test_what_was_never_written_is_none(store: Store) -> None:
+    assert store.get(Job, "t1", "j1") is None
+
+
+def test_a_record_with_a_single_key_value_is_found(store: Store) -> None:
+    store.commit(insert(a_digest("d1")), insert(a_digest("d2")))
+    assert store.get(ApiKeyDigest, "d2") == a_digest("d2")
+
+
+def test_a_key_of_the_wrong_length_is_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match="Job"):
+        store.get(Job, "t1")
+
+
+def test_an_insert_over_a_stored_record_conflicts(store: Store) -> None:
+    store.commit(insert(a_job()))
+    with pytest.raises(Conflict):
+        store.commit(insert(a_job(language="en")))
+    assert store.get(Job, "t1", "j1") == a_job()
+
+
+def test_an_update_of_an_outdated_record_conflicts(store: Store) -> None:
+    job = a_job()
+    store.commit(insert(job))
+    store.commit(update(job, language="en"))
+    with pytest.raises(Conflict):
+        store.commit(update(job, language="de"))
+    stored = store.get(Job, "t1", "j1")
+    assert stored is not None
+    assert (stored.language, stored.version) == ("en", 1)
+
+
+def test_an_update_of_a_missing_record_conflicts(store: Store) -> None:
+    with pytest.raises(Conflict):
+        store.commit(update(a_job(), language="en"))
+    assert store.get(Job, "t1", "j1") is None
+
+
+def test_a_deleted_record_is_gone_and_cannot_be_deleted_again(store: Store) -> None:
+    store.commit(insert(a_job()))
+    store.commit(delete(a_job()))
+    assert store.get(Job, "t1", "j1") is None
+    with pytest.raises(Conflict):
+        store.commit(delete(a_job()))
+
+
+def test_a_deletion_of_an_outdated_record_conflicts(store: Store) -> None:
+    job = a_job()
+    store.commit(insert(job))
+    store.commit(update(job, language="en"))
+    with pytest.raises(Conflict):
+        store.commit(delete(job))
+
+
+def test_one_conflict_leaves_the_whole_transaction_unwritten(store: Store) -> None:
+    store.commit(insert(a_job()))
+    with pytest.raises(Conflict):
+        store.commit(insert(a_digest()), insert(a_callback()), update(a_job(version=3), language="en"))
+    assert store.get(ApiKeyDigest, "d1") is None
+    assert store.get(Callback, "t1", "j1", 0) is None
+    assert store.get(Job, "t1", "j1") == a_job()
+
+
+def test_a_transaction_inserts_updates_and_deletes_at_once(store: Store) -> None:
+    store.commit(insert(a_job()), insert(a_digest()))
+    store.commit(insert(a_callback()), update(a_job(), state=JobState.FAILED), delete(a_digest()))
+    assert store.get(Callback, "t1", "j1", 0) == a_callback()
+    assert store.get(Job, "t1", "j1") == a_job(state=JobState.FAILED, version=1)
+    assert store.get(ApiKeyDigest, "d1") is None
+
+
+def test_a_commit_of_nothing_does_nothing(store: Store) -> None:
+    store.commit()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [Change(None, None)],
+        [insert(a_job()), insert(a_job())],
+        [update(a_job()), delete(a_job())],
+        [Change(a_job(), a_job(id="j2"))],
+        [insert(a_job(id=f"j{n}")) for n in range(101)],
+    ],
+    ids=["nothing", "twice", "update and delete", "another key", "101 changes"],
+)
+def test_what_no_transaction_can_hold_is_refused(store: Store, changes: list[Change]) -> None:
+    with pytest.raises(ValueError, match=r"transaction|change"):
+        store.commit(*changes)
+
+
+def test_a_hundred_changes_fit_into_one_transaction(store: Store) -> None:
+    store.commit(*[insert(a_job(id=f"j{n}")) for n in range(100)])
+    assert store.get(Job, "t1", "j99") == a_job(id="j99")
+
+
+def test_children_come_by_key_and_numbers_sort_as_numbers(store: Store) -> None:
+    attempts = [an_attempt(number=number) for number in (10, 2, 1)]
+    others = [an_attempt(replay=1), an_attempt(job_id="j10"), an_attempt(tenant_id="t2")]
+    store.commit(*[insert(record) for record in attempts + others])
+    assert [a.number for a in store.children(Attempt, "t1", "j1", 0)] == [1, 2, 10]
+    assert [(a.replay, a.number) for a in store.children(Attempt, "t1", "j1")] == [(0, 1), (0, 2), (0, 10), (1, 1)]
+    assert store.children(Attempt, "t1", "j1", 0, 2) == [an_attempt(number=2)]
+
+
+def test_children_need_two_key_values_and_take_no_more_than_there_are(store: Store) -> None:
+    for prefix in (["t1"], ["t1", "j1", 0, 1, 1]):
+        with pytest.raises(ValueError, match="Attempt"):
+            store.children(Attempt, *prefix)
+
+
+def test_a_list_is_newest_first_within_its_time_and_tenant(store: Store) -> None:
+    times = [10, 999, 1_000, 20_000]
+    store.commit(*[insert(a_job(id=f"j{ms}", created_at_ms=ms)) for ms in times])
+    store.commit(insert(a_job(tenant_id="t2", created_at_ms=999)), insert(a_callback(created_at_ms=999)))
+    assert [job.created_at_ms for job in store.listed(Job, "t1")] == [20_000, 1_000, 999, 10]
+    assert [job.created_at_ms for job in store.listed(Job, "t1", since_ms=999, until_ms=20_000)] == [1_000, 999]
+    assert list(store.listed(Job, "t1", since_ms=1_000, until_ms=1_000)) == []
+
+
+def test_a_kind_that_is_not_listed_has_no_list(store: Store) -> None:
+    with pytest.raises(ValueError, match="Attempt"):
+        store.listed(Attempt, "t1")
+
+
+def test_a_list_holds_the_records_as_they_are_now(store: Store) -> None:
+    job = a_job()
+    store.commit(insert(job), insert(a_job(id="j2", created_at_ms=1)))
+    store.commit(update(job, language="en"))
+    store.commit(delete(a_job(id="j2", created_at_ms=1)))
+    assert list(store.listed(Job, "t1")) == [replace(job, language="en", version=1)]
+
+
+def test_due_records_come_earliest_first_up_to_the_limit(store: Store) -> None:
+    store.commit(*[insert(a_job(id=f"j{ms:03d}", tenant_id=f"t{ms % 3}", due_at_ms=ms)) for ms in range(30, 0, -1)])
+    store.commit(insert(a_job(id="never")), insert(a_callback(due_at_ms=1)))
+    assert [job.due_at_ms for job in store.due(Job, now_ms=20, limit=50)] == list(range(1, 21))
+    assert [job.due_at_ms for job in store.due(Job, now_ms=20, limit=3)] == [1, 2, 3]
+
+
+def test_a_record_whose_due_time_was_cleared_is_no_longer_due(store: Store) -> None:
+    job = a_job(due_at_ms=1)
+    store.commit(insert(job))
+    store.commit(update(job, due_at_ms=None))
+    assert store.due(Job, now_ms=NOW_MS, limit=10) == []
+    assert store.get(Job, "t1", "j1") == replace(job, due_at_ms=None, version=1)
+
+
+HOSTILE = ["t1", "t1#Job", "Job#t1", "t1%23Job", "#", "Job", "t1\x00", ""]
+
+
+def test_no_key_value_can_reach_another_tenants_record(store: Store) -> None:
+    jobs = [a_job(tenant_id=tenant, id=own) for tenant in HOSTILE for own in HOSTILE]
+    for job in jobs:
+        store.commit(insert(job))
+    for job in jobs:
+        assert store.get(Job, job.tenant_id, job.id) == job
+    for tenant in HOSTILE:
+        assert {job.id for job in store.listed(Job, tenant)} == set(HOSTILE)
+
+
+def test_no_key_value_can_reach_another_kinds_record(store: Store) -> None:
+    store.commit(*[insert(a_digest(value)) for value in HOSTILE])
+    assert all(store.get(ApiKeyDigest, value) == a_digest(value) for value in HOSTILE)
+    assert all(store.get(Job, one, other) is None for one in HOSTILE for other in HOSTILE)
+
+
+def test_eight_threads_that_compare_and_swap_lose_no_increment(store: Store) -> None:
+    store.commit(insert(a_job(run=0)))
+    all_have_read = Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        conflicts = sum(pool.map(lambda _: _increment(store, 10, all_have_read), range(8)))
+    stored = store.get(Job, "t1", "j1")
+    assert stored is not None
+    assert (stored.run, stored.version) == (80, 80)
+    assert conflicts >= 7
+
+
+def _increment(store: Store, times: int, all_have_read: Barrier) -> int:
+    conflicts = 0
+    job = store.get(Job, "t1", "j1")
+    all_have_read.wait(timeout=30)
+    while times:
+        assert job is not None
+        try:
+            store.commit(update(job, run=job.run + 1))
+            times -= 1
+        except Conflict:
+            conflicts += 1
+        job = store.get(Job, "t1", "j1")
+    return conflicts

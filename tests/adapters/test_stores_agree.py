@@ -1,0 +1,91 @@
+"""Random histories: whatever is committed and read, both stores answer the same."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from callscribe.adapters.aws.table import DynamoStore
+from callscribe.adapters.memory import MemoryStore
+from callscribe.domain.callbacks import Attempt
+from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.records import Change, delete, insert, update
+from callscribe.errors import Conflict
+from callscribe.ports import Store
+from tests.adapters.cloud import TABLE, create_table
+from tests.adapters.records import a_job, an_attempt
+
+TENANTS = st.sampled_from(["t", "t#Job", "t%"])
+IDS = st.sampled_from(["a", "a#", "a b", "b"])
+MOMENTS = st.integers(0, 12)
+
+new_jobs = st.builds(
+    a_job,
+    tenant_id=TENANTS,
+    id=IDS,
+    created_at_ms=MOMENTS,
+    due_at_ms=st.none() | MOMENTS,
+    work_s=st.none() | st.floats(0, 1e9, allow_subnormal=False).filter(lambda s: s == 0 or s > 1e-9),
+    language=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
+    options=st.lists(st.sampled_from(["x", "y"]), max_size=2).map(tuple),
+    version=st.integers(0, 1),
+)
+new_attempts = st.builds(
+    an_attempt, tenant_id=TENANTS, job_id=IDS, replay=st.sampled_from([0, 1, 10]), number=st.integers(1, 11)
+)
+steps = st.one_of(
+    st.tuples(st.just("insert"), new_jobs | new_attempts),
+    st.tuples(st.just("delete"), new_jobs | new_attempts),
+    st.tuples(st.just("update"), new_jobs),
+)
+histories = st.lists(st.lists(steps, min_size=1, max_size=3), max_size=15)
+
+
+@given(history=histories)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_both_stores_agree_on_every_history(aws: Callable[[str], Any], history: list[list[tuple[str, Any]]]) -> None:
+    with _fresh_table(aws("dynamodb")) as on_aws:
+        in_memory = MemoryStore()
+        for transaction in history:
+            assert _commit(in_memory, transaction) == _commit(on_aws, transaction)
+        assert _everything(in_memory) == _everything(on_aws)
+
+
+@contextmanager
+def _fresh_table(client: Any) -> Iterator[DynamoStore]:
+    create_table(client)
+    yield DynamoStore(client, TABLE, sleep=lambda _: None)
+    client.delete_table(TableName=TABLE)
+
+
+def _commit(store: Store, transaction: list[tuple[str, Any]]) -> str:
+    try:
+        store.commit(*[_change(store, verb, record) for verb, record in transaction])
+    except Conflict:
+        return "conflict"
+    except ValueError:
+        return "refused"
+    return "written"
+
+
+def _change(store: Store, verb: str, record: Any) -> Change:
+    if verb == "insert":
+        return insert(record)
+    stored = store.get(Job, record.tenant_id, record.id) if isinstance(record, Job) else None
+    before = stored or record  # an unknown or outdated record must conflict in both
+    if verb == "delete":
+        return delete(before)
+    return update(before, state=JobState.QUEUED, due_at_ms=record.due_at_ms, work_s=record.work_s)
+
+
+def _everything(store: Store) -> list[Any]:
+    tenants, ids = ["t", "t#Job", "t%"], ["a", "a#", "a b", "b"]
+    gets = [store.get(Job, tenant, own) for tenant in tenants for own in ids]
+    children = [store.children(Attempt, tenant, own) for tenant in tenants for own in ids]
+    replays = [store.children(Attempt, tenant, "a", replay) for tenant in tenants for replay in (0, 1, 10)]
+    lists = [list(store.listed(Job, tenant, since_ms=2, until_ms=until)) for tenant in tenants for until in (None, 9)]
+    # Among equally due records the order is nobody's promise, but both keep the same one.
+    due = [store.due(Job, now_ms=now_ms, limit=limit) for now_ms in (5, 99) for limit in (2, 50)]
+    return [gets, children, replays, lists, due]
