@@ -144,9 +144,13 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@cache
 def _client(service: str) -> Any:
-    """One boto3 client per service and process, shared by the adapters that need it."""
+    """One boto3 client per service, shared by the adapters of this process that need it."""
+    return _client_at(service, os.environ.get("AWS_ENDPOINT_URL"))
+
+
+@cache
+def _client_at(service: str, _endpoint_url: str | None) -> Any:
     from callscribe.adapters.aws.clients import client
 
     return client(service)

@@ -1,0 +1,1 @@
+"""Figures about callscribe, each printed by one command: `make bench NAME=…`, `make accuracy`."""

@@ -1,0 +1,19 @@
+"""Every few minutes: moves on what got stuck."""
+
+import logging
+from typing import Any
+
+from callscribe import wiring
+from callscribe.services.sweep import sweep
+
+wiring.configure_logging()
+deps = wiring.aws_deps("store", "uploads", "results", "keyring", "transcriptions", "callback_queue")
+log = logging.getLogger("callscribe.sweep")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001 - Lambda's signature
+    """Returns what was done, counted by name."""
+    done = sweep(deps, renderer_of=wiring.renderer_of)
+    if done:
+        log.info("swept %s", done)
+    return done

@@ -1,0 +1,28 @@
+"""Puts the stacks of one stage together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import App, Environment, Tags, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from callscribe import names
+from infra.app_stack import AppStack
+from infra.data_stack import DataStack
+from infra.settings import from_context
+
+
+def build_app(context: Mapping[str, Any] | None = None, *, outdir: str | None = None) -> App:
+    """The app of one stage, not yet synthesised; `context` adds to what the CDK command line gave.
+
+    Raises BadSetting.
+    """
+    app = App(context=dict(context or {}), outdir=outdir)
+    settings = from_context(app.node.get_all_context())
+    prefix = f"{names.STACK_PREFIX}-{settings.stage}"
+    environment = Environment(region=settings.region) if settings.region else None
+    data = DataStack(app, f"{prefix}-Data", settings=settings, env=environment)
+    AppStack(app, f"{prefix}-App", settings=settings, data=data, env=environment)
+    Tags.of(app).add("callscribe:stage", settings.stage)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app

@@ -1,0 +1,76 @@
+"""The grants that functions and the worker get, each by the actions it needs and nothing wider."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Stack
+from aws_cdk.aws_dynamodb import ITable
+from aws_cdk.aws_iam import IRole, PolicyStatement
+from aws_cdk.aws_lambda import IFunction
+from aws_cdk.aws_s3 import IBucket
+from aws_cdk.aws_secretsmanager import ISecret
+from aws_cdk.aws_sqs import IQueue
+from aws_cdk.aws_stepfunctions import IStateMachine
+
+from callscribe import names
+from infra.findings import acknowledge
+
+READ_ITEMS = ("dynamodb:GetItem", "dynamodb:Query")
+# A transaction is allowed by the actions of its items; TransactWriteItems itself is not an IAM action.
+WRITE_ITEMS = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
+READ_OBJECT = ("s3:GetObject",)
+READ_VERSION = ("s3:GetObject", "s3:GetObjectVersion")
+WRITE_OBJECT = ("s3:PutObject",)
+
+
+class Grants:
+    """Statements for one role, written as sentences: `Grants(role).table(table).objects(bucket, …)`."""
+
+    def __init__(self, role: IRole) -> None:
+        self.role = role
+
+    @classmethod
+    def of(cls, function: IFunction) -> "Grants":
+        """For a function's own role."""
+        if function.role is None:
+            raise ValueError(f"{function.node.path} has no role to grant to")
+        return cls(function.role)
+
+    def allow(self, actions: Sequence[str], *resources: str) -> "Grants":
+        """Any actions on any resources."""
+        self.role.add_to_principal_policy(PolicyStatement(actions=list(actions), resources=list(resources)))
+        return self
+
+    def table(self, table: ITable, *, write: bool = True) -> "Grants":
+        """Read records, and write them unless told otherwise."""
+        self.allow(
+            ["dynamodb:Query"], *(f"{table.table_arn}/index/{name}" for name in (names.LIST_INDEX, names.DUE_INDEX))
+        )
+        return self.allow((*READ_ITEMS, *(WRITE_ITEMS if write else ())), table.table_arn)
+
+    def objects(self, bucket: IBucket, prefix: str, actions: Sequence[str]) -> "Grants":
+        """Objects below a prefix."""
+        finding = f"AwsSolutions-IAM5[Resource::{_export_name(bucket)}/{prefix}*]"
+        acknowledge(self.role, {finding: "objects are named by tenant and job, so a prefix is the narrowest right"})
+        return self.allow(actions, bucket.arn_for_objects(f"{prefix}*"))
+
+    def missing_objects(self, bucket: IBucket) -> "Grants":
+        """Learn that an object is not there: without this right S3 answers 403 in place of 404."""
+        return self.allow(["s3:ListBucket"], bucket.bucket_arn)
+
+    def secret(self, secret: ISecret) -> "Grants":
+        """Read a secret."""
+        return self.allow(["secretsmanager:GetSecretValue"], secret.secret_arn)
+
+    def send(self, queue: IQueue) -> "Grants":
+        """Send to a queue."""
+        return self.allow(["sqs:SendMessage"], queue.queue_arn)
+
+    def start(self, machine: IStateMachine) -> "Grants":
+        """Start executions of a state machine."""
+        return self.allow(["states:StartExecution"], machine.state_machine_arn)
+
+
+def _export_name(bucket: IBucket) -> str:
+    """The name by which the data stack exports the bucket's ARN; cdk-nag names findings by it."""
+    stack = Stack.of(bucket)
+    return str(stack.resolve(stack.export_value(bucket.bucket_arn))["Fn::ImportValue"])

@@ -1,0 +1,209 @@
+"""Everything an operator may choose about a stage, from the CDK context (`-c name=value`), typed and validated.
+
+A list is written with commas, a switch as `true` or `false`. An unknown name or a bad value ends the synthesis with
+an error that names the setting, the value and what is allowed. Names that hold a colon or an @ are CDK's own.
+
+| setting | default | what it does |
+| --- | --- | --- |
+| `target` | `aws` | `aws`, or `local` for the laptop cloud (layers for this machine's own Python) |
+| `stage` | `dev` (`local` on target `local`) | part of the stacks' names: a-z, 0-9 and dashes, 20 at most |
+| `region` | the command line's | the one region that everything is in, such as `eu-central-1` |
+| `public_base_url` | domain or API address | base URL that callbacks and links name, without a slash at the end |
+| `domain_name` | none | custom domain of the API; point its DNS record to the output `DomainTarget` |
+| `certificate_arn` | none | ACM certificate of `domain_name`, in the same region; both or none |
+| `allow_loopback` | `false` | accept `http://127.0.0.1:<port>` as a receiver; only with stage and target `local` |
+| `retain_data` | `true` | keep table, buckets and root keys on destroy (`false`: empty the buckets before) |
+| `log_retention_days` | `30` | 1, 3, 5, 7, 14, 30, 60 or 90 |
+| `audio_retention_days` | `30` | uploaded audio is deleted after so many days, 1 to 3650 |
+| `results_retention_days` | `365` | transcripts and callback bodies are deleted after so many days, 1 to 3650 |
+| `noncurrent_retention_days` | `7` | overwritten and deleted object versions are gone after so many days, 1 to 365 |
+| `cors_origins` | none | browser origins that may call the API and upload: `https://host`, several, or `*` |
+| `throttle_rate` | `100` | requests per second to the whole API, 1 to 10000 |
+| `throttle_burst` | `200` | requests at once on top of that, 1 to 5000 |
+| `reserved_concurrency` | none | Lambda concurrency set aside for each dialect, 1 to 1000 (a new account has 10) |
+| `callback_schedule_s` | 10 attempts in 75 h | seconds before each attempt, the first included: 1 to 20 numbers |
+| `upload_deadline_s` | `3600` | seconds until a job without upload fails, 60 (`local`: 1) to 604800 |
+| `job_deadline_s` | `86400` | seconds a job may wait and be worked on, 300 (`local`: 1) to 604800 |
+| `recheck_s` | `300` | seconds of silence before the sweeper asks after a job, 60 (`local`: 1) to 86400 |
+| `work_visibility_s` | `300` | seconds until a dead worker's job is another's, 30 (`local`: 2) to 43200 |
+| `sweep_minutes` | `5` | minutes between two searches for what got lost, 1 to 60 |
+| `alarm_email` | none | where alarms are mailed to; the receiver confirms once |
+"""
+
+import re
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any, get_args, get_type_hints
+
+from callscribe import names
+
+LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90)
+_HIGHEST_DEADLINE_S = 604_800
+_RUNTIME_FIELDS = ("callback_schedule_s", "upload_deadline_s", "job_deadline_s", "recheck_s", "work_visibility_s")
+
+
+class BadSetting(ValueError):
+    """A context value that is not allowed; the message names the setting, the value and what is allowed."""
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        super().__init__(f"setting {name}={value!s}: {allowed}")
+        self.name = name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageSettings:
+    """One stage's settings; the module's docstring is the table of what each means."""
+
+    target: str = "aws"
+    stage: str = "dev"
+    region: str | None = None
+    public_base_url: str | None = None
+    domain_name: str | None = None
+    certificate_arn: str | None = None
+    allow_loopback: bool = False
+    retain_data: bool = True
+    log_retention_days: int = 30
+    audio_retention_days: int = 30
+    results_retention_days: int = 365
+    noncurrent_retention_days: int = 7
+    cors_origins: tuple[str, ...] = ()
+    throttle_rate: int = 100
+    throttle_burst: int = 200
+    reserved_concurrency: int | None = None
+    callback_schedule_s: tuple[float, ...] | None = None
+    upload_deadline_s: int | None = None
+    job_deadline_s: int = 86_400
+    recheck_s: int = 300
+    work_visibility_s: int = names.WORK_MESSAGE_VISIBILITY_S
+    sweep_minutes: int = 5
+    alarm_email: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _check_patterns(self)
+        _check_numbers(self)
+        _check_combinations(self)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the template is for the laptop cloud."""
+        return self.target == "local"
+
+    def runtime_overrides(self) -> dict[str, Any]:
+        """Fields of `callscribe.ports.Settings` that differ from their defaults there, the base URL aside."""
+        overrides: dict[str, Any] = {"stage": self.stage}
+        if self.allow_loopback:
+            overrides["allow_loopback"] = True
+        changed = {name: getattr(self, name) for name in _RUNTIME_FIELDS}
+        return overrides | {name: value for name, value in changed.items() if value != _DEFAULTS[name]}
+
+
+_DEFAULTS: dict[str, Any] = {entry.name: entry.default for entry in fields(StageSettings)}
+
+
+def from_context(context: Mapping[str, Any]) -> StageSettings:
+    """Settings from the CDK context. Names with a colon or an @ belong to CDK and are left alone. Raises BadSetting."""
+    own = {name: value for name, value in context.items() if not re.search("[:@]", name)}
+    for name in own:
+        if name not in _DEFAULTS:
+            raise BadSetting(name, own[name], _unknown(name))
+    types_by_name = get_type_hints(StageSettings)
+    values = {name: _parse(name, value, types_by_name[name]) for name, value in own.items()}
+    if values.get("target") == "local":
+        values.setdefault("stage", "local")
+    return StageSettings(**values)
+
+
+def _unknown(name: str) -> str:
+    close = get_close_matches(name, _DEFAULTS, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(_DEFAULTS)}"
+    return f"there is no such setting; {hint}"
+
+
+def _parse(name: str, value: Any, kind: Any) -> Any:
+    """A context value (text from the command line, any JSON from cdk.json) as the field's type."""
+    if isinstance(kind, types.UnionType):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    if get_args(kind):
+        return tuple(_parse_one(name, item, get_args(kind)[0]) for item in _items(value))
+    return _parse_one(name, value, kind)
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else [item.strip() for item in str(value).split(",") if item.strip()]
+
+
+def _parse_one(name: str, value: Any, kind: type) -> Any:
+    text = str(value).strip()
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise BadSetting(name, value, "allowed are true and false")
+        return text.lower() == "true"
+    if kind is str:
+        return text
+    try:
+        return kind(text)
+    except ValueError:
+        raise BadSetting(name, value, f"allowed is {'a whole number' if kind is int else 'a number'}") from None
+
+
+def _check_choices(settings: StageSettings) -> None:
+    choices: dict[str, tuple[Any, ...]] = {"target": ("aws", "local"), "log_retention_days": LOG_RETENTION_DAYS}
+    for name, allowed in choices.items():
+        value = getattr(settings, name)
+        if value not in allowed:
+            raise BadSetting(name, value, f"allowed are {', '.join(map(str, allowed))}")
+
+
+_PATTERNS = {
+    "stage": (r"[a-z][a-z0-9-]{0,19}", "lower-case letters, digits and dashes, a letter first, at most 20"),
+    "region": (r"[a-z]{2}(-[a-z]+)+-\d", "a region's name such as eu-central-1"),
+    "public_base_url": (r"https?://[^\s/?#]+(/[^\s?#]*)?(?<!/)", "an http or https URL without a slash at the end"),
+    "domain_name": (r"[a-z0-9-]+(\.[a-z0-9-]+)+", "a host name such as calls.example.com"),
+    "certificate_arn": (r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/\S+", "the ARN of an ACM certificate"),
+    "cors_origins": (r"\*|https?://[^\s/]+", "origins such as https://console.example.com, or *"),
+    "alarm_email": (r"[^\s@]+@[^\s@]+\.[^\s@]+", "an e-mail address"),
+}
+
+
+def _check_patterns(settings: StageSettings) -> None:
+    for name, (pattern, meaning) in _PATTERNS.items():
+        value = getattr(settings, name)
+        for text in value if isinstance(value, tuple) else (value,):
+            if text is not None and not re.fullmatch(pattern, text):
+                raise BadSetting(name, text, f"allowed: {meaning}")
+
+
+def _check_numbers(settings: StageSettings) -> None:
+    local = settings.is_local
+    ranges = {
+        "audio_retention_days": (1, 3_650),
+        "results_retention_days": (1, 3_650),
+        "noncurrent_retention_days": (1, 365),
+        "throttle_rate": (1, 10_000),
+        "throttle_burst": (1, 5_000),
+        "reserved_concurrency": (1, 1_000),
+        "upload_deadline_s": (1 if local else 60, _HIGHEST_DEADLINE_S),
+        "job_deadline_s": (1 if local else 300, _HIGHEST_DEADLINE_S),
+        "recheck_s": (1 if local else 60, 86_400),
+        "work_visibility_s": (2 if local else 30, 43_200),
+        "sweep_minutes": (1, 60),
+    }
+    for name, (lowest, highest) in ranges.items():
+        value = getattr(settings, name)
+        if value is not None and not lowest <= value <= highest:
+            raise BadSetting(name, value, f"allowed is {lowest} to {highest}")
+
+
+def _check_combinations(settings: StageSettings) -> None:
+    if settings.allow_loopback and not (settings.is_local and settings.stage == "local"):
+        raise BadSetting("allow_loopback", "true", "allowed only with stage=local and target=local")
+    if (settings.domain_name is None) != (settings.certificate_arn is None):
+        raise BadSetting("domain_name", settings.domain_name, "domain_name and certificate_arn go together")
+    if settings.public_base_url and not settings.is_local and not settings.public_base_url.startswith("https://"):
+        raise BadSetting("public_base_url", settings.public_base_url, "allowed is https, http only on target local")
+    schedule = settings.callback_schedule_s
+    if schedule is not None and not (1 <= len(schedule) <= 20 and all(0 <= delay <= 86_400 for delay in schedule)):
+        raise BadSetting("callback_schedule_s", schedule, "allowed are 1 to 20 numbers from 0 to 86400")

@@ -1,0 +1,1 @@
+"""Audio files: sniffing, inspecting, decoding and finding speech, safe against hostile bytes."""

@@ -1,0 +1,72 @@
+"""Synthesises the CDK app for the laptop cloud, and skips it when nothing it is made from has changed."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from local.emulator import ROOT, scrubbed_environment
+
+_SOURCES = ("app.py", "cdk.json", "requirements.lock", "infra", "functions", "layers")
+_DONE = "synthesised-from"
+
+
+class SynthesisError(RuntimeError):
+    """Raised when the CDK app does not synthesise; the message ends with what it printed."""
+
+
+def synthesise(context: Mapping[str, str], cache_dir: Path) -> Path:
+    """A cloud assembly for these settings below `cache_dir`, made now or found there. Raises SynthesisError."""
+    settings = {"target": "local", **context}
+    mark = _mark(settings)
+    assembly = cache_dir / f"assembly-{hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]}"
+    if _is(assembly, mark):
+        return assembly
+    # CDK stages assets below the assembly and reuses those whose hash it knows: the folder is kept.
+    assembly.mkdir(parents=True, exist_ok=True)
+    (assembly / _DONE).unlink(missing_ok=True)
+    _run_app(settings, assembly)
+    (assembly / _DONE).write_text(mark)
+    return assembly
+
+
+def _is(assembly: Path, mark: str) -> bool:
+    done = assembly / _DONE
+    return done.exists() and done.read_text() == mark
+
+
+def _run_app(settings: Mapping[str, str], assembly: Path) -> None:
+    if shutil.which("node") is None:
+        raise SynthesisError("Node.js is missing: CDK needs version 20 or newer on the PATH")
+    known = json.loads((ROOT / "cdk.json").read_text()).get("context", {})
+    environment = scrubbed_environment() | {
+        "CDK_OUTDIR": str(assembly),
+        "CDK_CONTEXT_JSON": json.dumps({**known, **settings}),
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+    }
+    command = [sys.executable, str(ROOT / "app.py")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SynthesisError(f"the CDK app does not synthesise:\n{(done.stderr or done.stdout)[-4000:]}")
+
+
+def _mark(settings: Mapping[str, str]) -> str:
+    """A digest over every file that the assembly is made from, the settings and this Python's version."""
+    digest = hashlib.sha256(json.dumps([dict(settings), sys.version]).encode())
+    for path in _source_files():
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _source_files() -> Iterator[Path]:
+    for name in _SOURCES:
+        start = ROOT / name
+        if start.is_file():
+            yield start
+        for folder, folders, files in os.walk(start):
+            folders[:] = sorted(one for one in folders if one != "__pycache__")
+            yield from (Path(folder) / file for file in sorted(files))

@@ -1,0 +1,238 @@
+"""The whole system on a laptop: template, cloud, stacks, worker and front, started together and ended together."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from callscribe import wiring
+from callscribe.ports import Deps
+from callscribe.services import accounts
+from local.deploy import deploy
+from local.emulator import ROOT, Emulator, EmulatorSettings, aws_environment, scrubbed_environment
+from local.front import Front, api_id_of
+from local.synthesis import synthesise
+
+HOME = ROOT / ".callscribe"
+STAGE = "local"
+DEFAULT_PORT = 8420
+_WORKER_GRACE_S = 10.0
+
+# How the laptop's stage differs from a real one: it may call back to loopback, forgets on demand, looks more often.
+CONTEXT = {
+    "stage": STAGE,
+    "allow_loopback": "true",
+    "retain_data": "false",
+    "sweep_minutes": "1",
+    "recheck_s": "20",
+    "work_visibility_s": "30",
+}
+
+
+@dataclass(frozen=True)
+class SystemSettings:
+    """What a caller chooses. `state_dir` None keeps nothing; `port` 0 picks a free one; `context`: stage settings."""
+
+    port: int = DEFAULT_PORT
+    state_dir: Path | None = None
+    auth: bool = False
+    workers: int = 1
+    log_dir: Path = HOME / "logs"
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The tenant that demo, tests and the newcomer use."""
+
+    tenant_id: str
+    app_id: str
+    api_key: str
+    webhook_secret: str
+
+
+class LocalSystem:
+    """A context manager: everything runs inside it, nothing is left after it. `report` gets a line per step."""
+
+    def __init__(self, settings: SystemSettings, *, report: Callable[[str], None] = lambda _line: None) -> None:
+        self.settings = settings
+        self._report = report
+        self._open = contextlib.ExitStack()
+        self.workers: list[WorkerProcess] = []
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as opening:
+            self._start(opening)
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    @property
+    def base_url(self) -> str:
+        """What a client puts before a path."""
+        return self.front.base_url
+
+    def deps(self) -> Deps:
+        """Dependencies of an operator of this stage."""
+        return wiring.operator_deps(self.outputs)
+
+    def start_worker(self) -> "WorkerProcess":
+        """One more worker process; it stops with the system."""
+        number = len(self.workers)
+        environment = _worker_environment(self.emulator, self.outputs, as_role=self.settings.auth)
+        worker = WorkerProcess(environment, self.settings.log_dir / f"worker-{number}.log")
+        self._open.callback(worker.stop)
+        self.workers.append(worker)
+        return worker
+
+    def invoke(self, function: str) -> Any:
+        """Run one of the stage's Lambdas now, such as `sweep`, and give its answer."""
+        client = self.emulator.client("lambda")
+        listed = client.list_functions()["Functions"]
+        name = next(one["FunctionName"] for one in listed if function in one["FunctionName"].lower().replace("_", ""))
+        return json.load(client.invoke(FunctionName=name, Payload=b"{}")["Payload"])
+
+    def _start(self, opening: contextlib.ExitStack) -> None:
+        self._open = opening
+        settings = self.settings
+        if settings.port:
+            _require_free(settings.port)
+        self._report("synthesising the CDK app …")
+        # Links in callbacks name the fixed port: one that changes with every run would change the template with it.
+        public_base_url = f"http://127.0.0.1:{settings.port or DEFAULT_PORT}"
+        context = {**CONTEXT, "public_base_url": public_base_url, **settings.context}
+        assembly = synthesise(context, HOME / "cache")
+        self._report("starting the laptop cloud …")
+        self.emulator = opening.enter_context(
+            Emulator(EmulatorSettings(settings.log_dir / "cloud.log", state_dir=settings.state_dir, auth=settings.auth))
+        )
+        # Everything in this process that speaks to AWS speaks to the laptop cloud from here on.
+        opening.enter_context(environment_of(aws_environment(self.emulator.endpoint_url)))
+        self._report("deploying the stacks …")
+        stacks = deploy(assembly, [], self.emulator.endpoint_url, report=self._report)
+        self.outputs = {name: value for outputs in stacks.values() for name, value in outputs.items()}
+        self.outputs["Settings"] = json.dumps(
+            {"stage": STAGE, "allow_loopback": True, "work_visibility_s": int(context["work_visibility_s"])}
+        )
+        self.credentials = _credentials(self.deps(), settings.state_dir)
+        api_id = api_id_of(self.outputs["ApiUrl"])
+        self.front = Front(self.emulator.endpoint_url, api_id, port=settings.port)
+        opening.callback(self.front.stop)
+        self.front.start()
+        for _ in range(settings.workers):
+            self.start_worker()
+        self._report(f"listening on {self.base_url}")
+
+
+class WorkerProcess:
+    """One worker as a child process; ready when it says so in its log."""
+
+    def __init__(self, environment: Mapping[str, str], log_file: Path) -> None:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        with log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, str(ROOT / "functions" / "transcribe_worker" / "worker.py")],
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id, and id of the group that its engine processes belong to."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """SIGKILL, to it and its engine processes: as if the machine were gone."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Let it finish the work at hand for some seconds, then end it; the rest is taken up by another worker."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_WORKER_GRACE_S)
+        self.kill()
+
+
+@contextlib.contextmanager
+def environment_of(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for as long as the context lasts; real AWS settings are out of reach meanwhile."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update({**scrubbed_environment_of(before), **variables})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def scrubbed_environment_of(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables without those that name a real AWS account."""
+    return {name: value for name, value in variables.items() if not name.startswith("AWS_")}
+
+
+def _worker_environment(emulator: Emulator, outputs: Mapping[str, str], *, as_role: bool) -> dict[str, str]:
+    environment = scrubbed_environment() | aws_environment(emulator.endpoint_url) | wiring.environment_of(outputs)
+    if as_role:
+        role = emulator.client("sts").assume_role(RoleArn=outputs["WorkerRoleArn"], RoleSessionName="worker")
+        credentials = role["Credentials"]
+        environment |= {
+            "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": credentials["SessionToken"],
+        }
+    return environment
+
+
+def _require_free(port: int) -> None:
+    """Raises OSError at once, not after a minute of starting, when somebody listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise OSError(f"port {port} of 127.0.0.1 is taken; choose another: make serve PORT=…") from error
+
+
+def _credentials(deps: Deps, state_dir: Path | None) -> Credentials:
+    """A tenant with a key that may do everything: the one kept with the state, or a new one."""
+    kept = state_dir / "credentials.json" if state_dir else None
+    if kept and kept.exists():
+        known = json.loads(kept.read_text())
+        (secret, *_) = accounts.webhook_secrets(deps, known["tenant_id"])
+        return Credentials(**known, webhook_secret=secret)
+    tenant = accounts.create_tenant(deps, name="Local")
+    key, api_key = accounts.create_key(deps, tenant_id=tenant.id, name="local")
+    made = {"tenant_id": tenant.id, "app_id": key.id, "api_key": api_key}
+    if kept:
+        write_private(kept, made)
+    return Credentials(**made, webhook_secret=accounts.webhook_secrets(deps, tenant.id)[0])
+
+
+def write_private(path: Path, document: Mapping[str, Any]) -> None:
+    """Write JSON so that nobody else can read it and nobody ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(document, file, indent=2)
+        file.write("\n")
+    partial.replace(path)

@@ -1,0 +1,113 @@
+"""A stage with every option chosen: each one arrives where it belongs, and the checks still find nothing."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.infra.conftest import WITHOUT_LAYERS
+from tests.infra.templates import Stage
+
+CHOICES: dict[str, Any] = {
+    "target": "aws",
+    "stage": "chosen",
+    "region": "eu-central-1",
+    "domain_name": "calls.example.com",
+    "certificate_arn": "arn:aws:acm:eu-central-1:123456789012:certificate/1",
+    "retain_data": "false",
+    "log_retention_days": "7",
+    "audio_retention_days": "3",
+    "results_retention_days": "90",
+    "noncurrent_retention_days": "2",
+    "cors_origins": "https://console.example.com",
+    "throttle_rate": "5",
+    "throttle_burst": "6",
+    "reserved_concurrency": "4",
+    "callback_schedule_s": "0,1,1",
+    "upload_deadline_s": "900",
+    "job_deadline_s": "7200",
+    "recheck_s": "120",
+    "work_visibility_s": "60",
+    "sweep_minutes": "1",
+    "alarm_email": "operator@example.com",
+}
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    from infra.assembly import build_app
+
+    folder = tmp_path_factory.mktemp("chosen")
+    build_app({**CHOICES, **WITHOUT_LAYERS}, outdir=str(folder)).synth()  # fails on any finding of cdk-nag
+    return Stage(folder, "chosen")
+
+
+def test_the_custom_domain_is_mapped_and_named_in_links(chosen: Stage) -> None:
+    (domain,) = chosen.resources("AWS::ApiGatewayV2::DomainName").values()
+    assert domain["DomainName"] == "calls.example.com"
+    assert len(chosen.resources("AWS::ApiGatewayV2::ApiMapping")) == 1
+    assert chosen.output("PublicBaseUrl") == "https://calls.example.com"
+    assert "DomainTarget" in chosen.app.outputs
+
+
+def test_data_that_is_not_to_be_kept_goes_with_the_stack(chosen: Stage) -> None:
+    kinds = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SecretsManager::Secret")
+    kept = [r for r in chosen.data.body["Resources"].values() if r["Type"] in kinds]
+    assert {resource["DeletionPolicy"] for resource in kept} == {"Delete"}
+    (table,) = chosen.resources("AWS::DynamoDB::Table").values()
+    assert table["DeletionProtectionEnabled"] is False
+
+
+def test_retention_is_as_chosen(chosen: Stage) -> None:
+    rules = [b["LifecycleConfiguration"]["Rules"][0] for b in chosen.resources("AWS::S3::Bucket").values()]
+    assert sorted(rule["ExpirationInDays"] for rule in rules) == [3, 90]
+    assert {rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in rules} == {2}
+    assert {group["RetentionInDays"] for group in chosen.resources("AWS::Logs::LogGroup").values()} == {7}
+
+
+def test_browsers_of_the_named_origin_may_call_and_upload(chosen: Stage) -> None:
+    (api,) = chosen.resources("AWS::ApiGatewayV2::Api").values()
+    assert api["CorsConfiguration"]["AllowOrigins"] == ["https://console.example.com"]
+    cors = [b["CorsConfiguration"] for b in chosen.resources("AWS::S3::Bucket").values() if "CorsConfiguration" in b]
+    (rule,) = cors[0]["CorsRules"]
+    assert (rule["AllowedMethods"], rule["AllowedOrigins"]) == (["PUT"], ["https://console.example.com"])
+    assert len(cors) == 1
+
+
+def test_limits_clock_and_deadlines_are_as_chosen(chosen: Stage) -> None:
+    (gateway,) = chosen.resources("AWS::ApiGatewayV2::Stage").values()
+    settings = gateway["DefaultRouteSettings"]
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (5, 6)
+    reserved = {n: f["ReservedConcurrentExecutions"] for n, f in chosen.functions.items() if "ReservedConc" in str(f)}
+    assert reserved == {"api": 4}
+    (rule,) = chosen.resources("AWS::Events::Rule").values()
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    assert chosen.resources("AWS::SQS::Queue")[chosen.output("WorkQueueUrl")]["VisibilityTimeout"] == 60
+    machines = chosen.resources("AWS::StepFunctions::StateMachine").values()
+    assert [m for m in machines if '"TimeoutSeconds": 7200' in m["DefinitionString"]]
+
+
+def test_the_running_code_is_told(chosen: Stage) -> None:
+    assert json.loads(chosen.output("Settings")) == {
+        "stage": "chosen",
+        "public_base_url": "https://calls.example.com",
+        "callback_schedule_s": [0, 1, 1],
+        "upload_deadline_s": 900,
+        "job_deadline_s": 7200,
+        "recheck_s": 120,
+        "work_visibility_s": 60,
+    }
+
+
+def test_every_alarm_is_mailed(chosen: Stage) -> None:
+    ((topic, _),) = chosen.resources("AWS::SNS::Topic").items()
+    (subscription,) = chosen.resources("AWS::SNS::Subscription").values()
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "operator@example.com")
+    alarms = chosen.resources("AWS::CloudWatch::Alarm").values()
+    assert all(alarm["AlarmActions"] == [topic] for alarm in alarms)
+
+
+def test_everything_is_in_the_one_region(chosen: Stage) -> None:
+    manifest = json.loads((chosen.folder / "manifest.json").read_text())["artifacts"]
+    environments = {a["environment"] for a in manifest.values() if a["type"] == "aws:cloudformation:stack"}
+    assert environments == {"aws://unknown-account/eu-central-1"}

@@ -1,0 +1,130 @@
+"""Stage settings: what is read from the context, what is refused and how it is said."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from callscribe.wiring import parse_settings
+from infra import settings as module
+from infra.bundling import ROOT
+from infra.settings import BadSetting, StageSettings, from_context
+
+
+def test_without_any_context_the_stage_is_dev_on_aws_and_keeps_its_data() -> None:
+    settings = from_context({})
+    assert (settings.target, settings.stage, settings.retain_data) == ("aws", "dev", True)
+    assert settings.runtime_overrides() == {"stage": "dev"}
+
+
+def test_the_target_local_is_the_stage_local_unless_it_is_told_otherwise() -> None:
+    assert from_context({"target": "local"}).stage == "local"
+    assert from_context({"target": "local", "stage": "mine"}).stage == "mine"
+
+
+def test_text_from_the_command_line_and_json_from_a_file_are_read_alike() -> None:
+    text = {
+        "callback_schedule_s": "0, 1,2.5",
+        "cors_origins": "https://a.example,https://b.example",
+        "sweep_minutes": "7",
+    }
+    file = {
+        "callback_schedule_s": [0, 1, 2.5],
+        "cors_origins": ["https://a.example", "https://b.example"],
+        "sweep_minutes": 7,
+    }
+    assert from_context(text) == from_context(file)
+    assert from_context(text).callback_schedule_s == (0.0, 1.0, 2.5)
+
+
+def test_names_of_cdk_itself_are_left_alone() -> None:
+    context = {"aws:cdk:bundling-stacks": [], "@aws-cdk/core:x": True, "availability-zones:account=1:region=x": []}
+    assert from_context(context) == StageSettings()
+
+
+def test_what_the_running_code_is_told_it_understands() -> None:
+    context = {
+        "target": "local",
+        "allow_loopback": "true",
+        "callback_schedule_s": "0,1,1",
+        "upload_deadline_s": "9",
+        "job_deadline_s": "30",
+    }
+    overrides = json.loads(json.dumps(from_context(context).runtime_overrides()))
+    understood = parse_settings(overrides)
+    assert (understood.stage, understood.allow_loopback) == ("local", True)
+    assert (understood.upload_deadline_s, understood.job_deadline_s) == (9, 30)
+    assert understood.callback_schedule_s == (0, 1, 1)
+
+
+def test_the_defaults_are_those_of_the_running_code() -> None:
+    for name in ("job_deadline_s", "recheck_s", "work_visibility_s"):
+        assert getattr(StageSettings(), name) == getattr(parse_settings({}), name)
+    assert "`3600`" in str(module.__doc__)
+    assert parse_settings({}).upload_deadline_s == 3_600
+
+
+@pytest.mark.parametrize(
+    ("context", "name", "allowed"),
+    [
+        ({"target": "azure"}, "target=azure", "allowed are aws, local"),
+        ({"stage": "My Stage"}, "stage=My Stage", "lower-case letters"),
+        ({"stage": "a" * 21}, "stage=", "at most 20"),
+        ({"stagee": "dev"}, "stagee=dev", "did you mean stage?"),
+        ({"quux": "1"}, "quux=1", "there are target, stage"),
+        ({"region": "Frankfurt"}, "region=Frankfurt", "eu-central-1"),
+        ({"public_base_url": "https://x.example/"}, "public_base_url=", "without a slash at the end"),
+        ({"public_base_url": "http://x.example"}, "public_base_url=", "https, http only on target local"),
+        ({"domain_name": "calls.example.com"}, "domain_name=", "go together"),
+        ({"certificate_arn": "mine"}, "certificate_arn=mine", "ARN"),
+        ({"allow_loopback": "true"}, "allow_loopback=true", "stage=local and target=local"),
+        ({"allow_loopback": "true", "target": "local", "stage": "prod"}, "allow_loopback=true", "stage=local"),
+        ({"allow_loopback": "true", "target": "aws", "stage": "local"}, "allow_loopback=true", "target=local"),
+        ({"retain_data": "maybe"}, "retain_data=maybe", "true and false"),
+        ({"log_retention_days": "365"}, "log_retention_days=365", "1, 3, 5, 7, 14, 30, 60, 90"),
+        ({"audio_retention_days": "0"}, "audio_retention_days=0", "1 to 3650"),
+        ({"results_retention_days": "x"}, "results_retention_days=x", "a whole number"),
+        ({"noncurrent_retention_days": "999"}, "noncurrent_retention_days=999", "1 to 365"),
+        ({"cors_origins": "console.example.com"}, "cors_origins=console.example.com", "origins such as"),
+        ({"throttle_rate": "0"}, "throttle_rate=0", "1 to 10000"),
+        ({"throttle_burst": "99999"}, "throttle_burst=99999", "1 to 5000"),
+        ({"reserved_concurrency": "0"}, "reserved_concurrency=0", "1 to 1000"),
+        ({"callback_schedule_s": "0,soon"}, "callback_schedule_s=", "a number"),
+        ({"callback_schedule_s": ""}, "callback_schedule_s=", "1 to 20 numbers"),
+        ({"callback_schedule_s": "0,-1"}, "callback_schedule_s=", "0 to 86400"),
+        ({"callback_schedule_s": "nan"}, "callback_schedule_s=", "0 to 86400"),
+        ({"upload_deadline_s": "5"}, "upload_deadline_s=5", "60 to 604800"),
+        ({"job_deadline_s": "5"}, "job_deadline_s=5", "300 to 604800"),
+        ({"recheck_s": "5"}, "recheck_s=5", "60 to 86400"),
+        ({"work_visibility_s": "5"}, "work_visibility_s=5", "30 to 43200"),
+        ({"sweep_minutes": "61"}, "sweep_minutes=61", "1 to 60"),
+        ({"alarm_email": "nobody"}, "alarm_email=nobody", "e-mail"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_bad_value_is_refused_by_name_value_and_what_is_allowed(
+    context: dict[str, Any], name: str, allowed: str
+) -> None:
+    with pytest.raises(BadSetting) as refused:
+        from_context(context)
+    assert f"setting {name}" in str(refused.value)
+    assert allowed in str(refused.value)
+
+
+def test_every_setting_is_in_the_table_and_the_table_names_no_other() -> None:
+    rows = [line.split("`")[1] for line in str(module.__doc__).splitlines() if line.startswith("| `")]
+    assert rows == [field.name for field in fields(StageSettings)]
+
+
+def test_the_command_line_prints_one_line_for_a_bad_setting() -> None:
+    environment = os.environ | {"CDK_CONTEXT_JSON": json.dumps({"stage": "No!"})}
+    command = [sys.executable, "app.py"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines() == [
+        "callscribe: setting stage=No!: allowed: lower-case letters, digits and dashes, a letter first, at most 20"
+    ]

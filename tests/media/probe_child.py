@@ -1,0 +1,83 @@
+"""Stands in for the decoding child: confines itself in the same way, then misbehaves as its request says."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from callscribe.media import confine, messages
+
+
+def _tell(kind: bytes, payload: bytes = b"") -> None:
+    os.write(1, messages.pack(kind, len(payload)) + payload)
+
+
+def _refused(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except OSError:
+        return True
+    return False
+
+
+def report() -> None:
+    facts = {
+        "environment": sorted(os.environ),
+        "refused": {
+            "tcp socket": _refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)),
+            "unix socket": _refused(lambda: socket.socket(socket.AF_UNIX)),
+            "read": _refused(lambda: Path("/etc/hostname").read_bytes()),
+            "write": _refused(lambda: Path("/tmp/callscribe-probe").touch()),
+            "pipe": _refused(os.pipe),
+        },
+    }
+    _tell(messages.FACTS, json.dumps(facts).encode())
+
+
+def eat_memory() -> None:
+    hoard = [bytearray(16 * 1024 * 1024) for _ in range(64)]
+    _tell(messages.FACTS, str(len(hoard)).encode())
+
+
+def spin() -> None:
+    confine.BASE_CPU_S = 1.0
+    confine.grant_cpu(0.0)
+    while True:
+        pass
+
+
+def crash() -> None:
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def vanish() -> None:
+    sys.exit(0)
+
+
+def hang() -> None:
+    time.sleep(3600)
+
+
+def babble() -> None:
+    os.write(1, b"no message at all, but text")
+
+
+def lie() -> None:
+    _tell(messages.FAILED, b'{"code": "made_up", "message": "trust me"}')
+
+
+def shout() -> None:
+    text = {"code": "audio_unreadable", "message": "\x1b[31m" + "x" * 9_000}
+    _tell(messages.FAILED, json.dumps(text).encode())
+
+
+if __name__ == "__main__":
+    how = json.loads(sys.argv[1])["mode"]
+    confine.confine(max_audio_s=3600.0)
+    _tell(messages.ALIVE)
+    {each.__name__: each for each in (report, eat_memory, spin, crash, vanish, hang, babble, lie, shout)}[how]()

@@ -1,0 +1,69 @@
+"""The child process can do nothing but read its file, and its every death is a clean failure."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callscribe.errors import FailureCode, JobFailed, Unavailable
+from callscribe.media import messages, sandbox
+
+PROBE = "tests.media.probe_child"
+
+
+def probe(folder: Path, mode: str, *, stall_s: float = 60.0) -> list[messages.Message]:
+    path = folder / "audio"
+    path.write_bytes(b"some bytes")
+    with path.open("rb") as audio:
+        return list(sandbox.run({"mode": mode}, audio, module=PROBE, stall_s=stall_s))
+
+
+def failure(folder: Path, mode: str, **options: Any) -> JobFailed:
+    with pytest.raises(JobFailed) as caught:
+        probe(folder, mode, **options)
+    assert caught.value.failure.code == FailureCode.AUDIO_UNREADABLE
+    return caught.value
+
+
+def test_no_credential_reaches_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
+    ((_, payload),) = probe(tmp_path, "report")
+    seen = set(json.loads(payload)["environment"])
+    assert seen <= {"PYTHONPATH", "LD_LIBRARY_PATH", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "LC_CTYPE"}
+
+
+def test_the_confined_child_opens_neither_socket_nor_file_nor_pipe(tmp_path: Path) -> None:
+    ((_, payload),) = probe(tmp_path, "report")
+    refused = json.loads(payload)["refused"]
+    assert refused == dict.fromkeys(refused, True)
+    assert len(refused) == 5
+
+
+@pytest.mark.parametrize("how", ["crash", "vanish", "babble", "lie", "eat_memory"])
+def test_a_child_that_dies_or_talks_nonsense_means_an_unreadable_file(tmp_path: Path, how: str) -> None:
+    assert failure(tmp_path, how).failure.message == "the file broke its decoder"
+
+
+def test_a_child_that_spins_is_ended_by_its_processor_limit(tmp_path: Path) -> None:
+    assert "processor time" in failure(tmp_path, "spin").failure.message
+
+
+def test_a_child_that_hangs_is_killed(tmp_path: Path) -> None:
+    started = time.monotonic()
+    assert "no progress for 2 s" in failure(tmp_path, "hang", stall_s=2.0).failure.message
+    assert time.monotonic() - started < 20
+
+
+def test_what_the_child_says_is_cut_and_stripped_of_control_characters(tmp_path: Path) -> None:
+    message = failure(tmp_path, "shout").failure.message
+    assert len(message) == sandbox.MAX_MESSAGE_CHARS
+    assert message.isprintable()
+
+
+def test_a_decoder_that_cannot_start_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "audio").write_bytes(b"some bytes")
+    with (tmp_path / "audio").open("rb") as audio, pytest.raises(Unavailable):
+        list(sandbox.run({"mode": "inspect"}, audio, module="callscribe.media.no_such_module"))
