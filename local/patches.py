@@ -30,7 +30,7 @@ from typing import Any
 
 import ministack
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
-from ministack.services import apigateway, lambda_svc, secretsmanager, stepfunctions
+from ministack.services import apigateway, lambda_svc, secretsmanager, sqs, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 Json = dict[str, Any]
@@ -38,6 +38,7 @@ Json = dict[str, Any]
 LAMBDA_PROCESSES = int(os.environ.get("CALLSCRIBE_LAMBDA_PROCESSES", "20"))
 CLIENT_ADDRESS_HEADER = "x-callscribe-client-address"
 SKIPPED_PATCHES = frozenset(filter(None, os.environ.get("CALLSCRIBE_SKIP_PATCHES", "").split(",")))
+_ANY_PORT = "4566"  # stands in queue URLs only; SDKs go to AWS_ENDPOINT_URL
 _TURN_WAIT_S = 120.0
 _STREAM_THREAD = "callscribe-streams"
 _HANDLER_ERROR = "callscribe:handler-error"
@@ -474,6 +475,39 @@ def streams_do_not_hold_up_queues() -> None:
         return poll
 
     replace(lambda_svc, "_poll_dynamodb_streams", make)
+
+
+@patch
+def stream_positions_do_not_outlive_the_stream() -> None:
+    """After a restart a stream's event source starts at the stream's beginning.
+
+    Emulator: it keeps the position but not the records, so that as many records as there were before pass unseen.
+    AWS: both are kept. (What was in the stream when the emulator stopped is lost; the sweeper finds it.)
+    """
+    expect_source(lambda_svc._restore_state, '_restore_esm_positions(_dynamodb_stream_positions, data.get("dynamodb')
+
+    def make(original: Any) -> Any:
+        def restore(positions: Any, kept: Any) -> None:
+            if positions is not lambda_svc._dynamodb_stream_positions:
+                original(positions, kept)
+
+        return restore
+
+    replace(lambda_svc, "_restore_esm_positions", make)
+
+
+@patch
+def queue_urls_do_not_name_the_port() -> None:
+    """A queue's URL stays the same when the emulator is started again on another port.
+
+    Emulator: queues are kept under URLs with the port they were made at, so after a restart elsewhere no event source
+    finds its queue, and what a stack was told of them is wrong. AWS: a queue's URL never changes.
+    """
+    expect_source(sqs._queue_url_for_account, "{DEFAULT_HOST}:{DEFAULT_PORT}/{account_id}/{name}")
+    replace(sqs, "DEFAULT_PORT", lambda _port: _ANY_PORT)
+    replace(sqs, "_CANONICAL_NETLOC", lambda _netloc: f"{sqs.DEFAULT_HOST}:{_ANY_PORT}")
+    replace(sqs, "_HOST_EXPLICIT", lambda _explicit: True)
+    expect(f":{_ANY_PORT}/" in sqs._queue_url_for_account("000000000000", "name"), "the port to be used")
 
 
 # --- Roles and policies (AUTH on) --------------------------------------------------------------------------------

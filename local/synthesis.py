@@ -46,7 +46,6 @@ def _run_app(settings: Mapping[str, str], assembly: Path) -> None:
     environment = scrubbed_environment() | {
         "CDK_OUTDIR": str(assembly),
         "CDK_CONTEXT_JSON": json.dumps({**known, **settings}),
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
     }
     command = [sys.executable, str(ROOT / "app.py")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from callscribe import wiring
+from callscribe.errors import NotFound
 from callscribe.ports import Deps
 from callscribe.services import accounts
 from local.deploy import deploy
@@ -217,8 +218,10 @@ def _credentials(deps: Deps, state_dir: Path | None) -> Credentials:
     kept = state_dir / "credentials.json" if state_dir else None
     if kept and kept.exists():
         known = json.loads(kept.read_text())
-        (secret, *_) = accounts.webhook_secrets(deps, known["tenant_id"])
-        return Credentials(**known, webhook_secret=secret)
+        # A cloud that was killed has lost its last writes, which may be this tenant.
+        with contextlib.suppress(NotFound):
+            (secret, *_) = accounts.webhook_secrets(deps, known["tenant_id"])
+            return Credentials(**known, webhook_secret=secret)
     tenant = accounts.create_tenant(deps, name="Local")
     key, api_key = accounts.create_key(deps, tenant_id=tenant.id, name="local")
     made = {"tenant_id": tenant.id, "app_id": key.id, "api_key": api_key}

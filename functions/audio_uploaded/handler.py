@@ -12,9 +12,9 @@ from callscribe.domain.jobs import ids_from_audio_key
 from callscribe.services import jobs
 
 wiring.configure_logging()
-deps = wiring.aws_deps("store", "uploads", "transcriptions")
-processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+deps = wiring.aws_deps("store", "transcriptions")
 log = logging.getLogger("callscribe.audio_uploaded")
+processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False, logger=log)
 
 
 def take_up(record: Any) -> None:

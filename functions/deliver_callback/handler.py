@@ -1,6 +1,7 @@
 """One attempt to deliver a callback: from the queue (the first one) or from the waiting execution (the later ones)."""
 
 import json
+import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +12,8 @@ from callscribe.services import callbacks
 
 wiring.configure_logging()
 deps = wiring.aws_deps("store", "results", "keyring", "webhooks", "redeliveries")
-processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+log = logging.getLogger("callscribe.deliver_callback")
+processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False, logger=log)
 
 
 def deliver_message(record: Any) -> None:

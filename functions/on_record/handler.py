@@ -1,5 +1,6 @@
 """The table's stream, filtered to new outbox rows: each one goes to the callback queue."""
 
+import logging
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -9,7 +10,8 @@ from callscribe.services import callbacks
 
 wiring.configure_logging()
 deps = wiring.aws_deps("callback_queue")
-processor = BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+log = logging.getLogger("callscribe.on_record")
+processor = BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False, logger=log)
 
 
 def enqueue(record: Any) -> None:

@@ -1,6 +1,7 @@
 """The work queue's dead letters: tells each waiting execution that no worker could do its task."""
 
 import json
+import logging
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -10,7 +11,8 @@ from callscribe.services import work
 
 wiring.configure_logging()
 deps = wiring.aws_deps("task_reports")
-processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+log = logging.getLogger("callscribe.work_failed")
+processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False, logger=log)
 
 
 def give_up(record: Any) -> None:

@@ -1,0 +1,102 @@
+# callscribe: every target has a help line; `make help` prints them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+STAGE ?= dev
+BIN := .venv/bin
+RUN := $(BIN)/python -m
+# Imports are two to three times slower when bytecode may not be written.
+unexport PYTHONDONTWRITEBYTECODE
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
+.PHONY: help
+help:  ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "callscribe needs Python 3.11, 3.12 or 3.13; say which by make PYTHON=python3.12")'
+	@echo "Setting up .venv …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r <(sed -n '/^uv==/,/^[a-tv-z]/{/^[a-tv-z]/!p}' requirements.lock)
+	@$(RUN) uv pip sync --quiet --require-hashes requirements.lock
+	@$(RUN) uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-cloud/.installed: .venv/.installed local/requirements.txt
+	@echo "Setting up .venv-cloud (the laptop cloud's own environment) …"
+	@test -x .venv-cloud/bin/python || $(PYTHON) -m venv --without-pip .venv-cloud
+	@$(RUN) uv pip sync --quiet --require-hashes --python .venv-cloud/bin/python local/requirements.txt
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json
+	@echo "Setting up the pinned CDK command line …"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.installed .venv-cloud/.installed node_modules/.installed  ## Install everything (the other targets do it by themselves)
+
+.PHONY: demo
+demo: setup  ## Run the main job on genuine speech, from nothing: synthesise, deploy to the laptop cloud, upload, verify the callback
+	@$(RUN) local.demo
+
+.PHONY: serve
+serve: setup  ## Leave the same system running (PORT=8420; AUTH=1 enforces the roles); Ctrl-C stops it
+	@$(RUN) local.serve $(if $(PORT),--port $(PORT)) $(if $(AUTH),--auth)
+
+.PHONY: test
+test: setup  ## Run all tests, the end-to-end ones on the laptop cloud included
+	@$(BIN)/pytest -q -n 2 --dist loadgroup
+
+.PHONY: check
+check: setup  ## ruff, mypy strict, import-linter, repository tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/pytest -q tests/repository
+
+.PHONY: synth
+synth: setup  ## Synthesise the stacks for AWS into cdk.out (no account, no Docker); ARGS='-c stage=prod …' sets settings
+	@npx cdk synth --quiet --output cdk.out -c target=aws -c stage=$(STAGE) $(ARGS)
+	@ls cdk.out/*.template.json
+
+.PHONY: deploy
+deploy: setup  ## Deploy the stage STAGE=dev to your AWS account (asks before it changes permissions)
+	@npx cdk deploy --all -c target=aws -c stage=$(STAGE) $(ARGS)
+
+.PHONY: destroy
+destroy: setup  ## Remove the stage's stacks; table, buckets and keys stay unless it was deployed with retain_data=false
+	@npx cdk destroy --all -c target=aws -c stage=$(STAGE) $(ARGS)
+
+.PHONY: smoke
+smoke: setup  ## Run the main job against a deployed stage: BASE_URL=https://… APP_ID=… API_KEY=…
+	@$(RUN) local.smoke --base-url "$(BASE_URL)"
+
+.PHONY: accuracy
+accuracy: setup  ## Word error rate of the embedded engine on genuine clips; words in silence, tones and noise
+	@$(RUN) benchmarks.accuracy
+
+.PHONY: bench
+bench: setup  ## Run the benchmarks, or one: NAME=overhead (one job and 25), NAME=load (25 and their memory)
+	@$(RUN) benchmarks $(NAME)
+
+.PHONY: security
+security: setup  ## The outbound guard, the signatures and hostile receivers, as figures
+	@$(RUN) tests.security.figures
+
+.PHONY: reliability
+reliability: setup  ## Crashes at every call, repeated and reordered events, killed workers, receivers that are down
+	@$(BIN)/pytest -q -rA tests/reliability tests/e2e -k "crash or event or lost or killed or down or second or died" | grep -v "^\(CAPTURED\|---\)"
+
+.PHONY: lock
+lock: .venv/.installed  ## Resolve all pinned requirements anew
+	@$(RUN) uv pip compile --quiet pyproject.toml --all-extras $(LOCK) -o requirements.lock
+	@$(RUN) uv pip compile --quiet layers/core/requirements.in $(LOCK) -o layers/core/requirements.txt
+	@$(RUN) uv pip compile --quiet layers/media/requirements.in $(LOCK) -o layers/media/requirements.txt
+	@$(RUN) uv pip compile --quiet local/requirements.in $(LOCK) -o local/requirements.txt
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --fork-strategy fewest --upgrade
+
+.PHONY: clean
+clean:  ## Forget the laptop cloud's state and caches; environments stay
+	@rm -rf .callscribe cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,87 @@
+"""The engine port: what a speech engine is given and what it gives back."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from callscribe.domain.transcripts import Word
+from callscribe.errors import FailureCode, JobFailed
+
+Samples = NDArray[np.float32]
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A span of speech, of at most the engine's `max_chunk_s`; 16 kHz mono float32 in [-1, 1], shape (frames,)."""
+
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What was heard in one chunk. Word times are seconds from the chunk's start; empty text where nothing was."""
+
+    text: str
+    words: tuple[Word, ...] = ()
+    language: str | None = None
+    language_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What may help an engine; it is free to ignore it."""
+
+    vocabulary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine is. `languages` are primary BCP 47 subtags; None stands for all."""
+
+    name: str
+    model: str  # id and digest
+    languages: frozenset[str] | None
+    word_times: bool
+    max_chunk_s: float
+    device: str
+    min_sample_rate_hz: int = 8_000  # recordings below this are not what the model was made for
+    doubtful_below: float | None = None  # a mean confidence under this says: perhaps another language
+
+
+class Engine(Protocol):
+    """A recogniser, loaded once and used for many jobs. Not for use by two threads at a time."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """The same for as long as the engine lives."""
+        ...
+
+    def transcribe(self, chunks: Sequence[Chunk], *, language: str | None, hints: Hints) -> Iterable[Recognised]:
+        """One result for each chunk, in order; the chunks may belong to several jobs.
+
+        `language` None: the engine decides. Raises JobFailed (language_unsupported), Unavailable.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back processes and memory; the engine is of no use afterwards."""
+        ...
+
+
+def settle_language(info: EngineInfo, language: str | None) -> str | None:
+    """The primary subtag to recognise, or None where the engine shall decide.
+
+    Raises JobFailed (language_unsupported).
+    """
+    if language is None or language.lower() == AUTO:
+        return None
+    primary = language.replace("_", "-").split("-")[0].lower()
+    if info.languages is not None and primary not in info.languages:
+        known = ", ".join(sorted(info.languages))
+        message = f"the speech engine {info.name} does not know the language {language!r}; it knows: {known}"
+        raise JobFailed(FailureCode.LANGUAGE_UNSUPPORTED, message)
+    return primary
