@@ -19,7 +19,7 @@ RUNTIME = Runtime.PYTHON_3_13
 CORE = LayerSource(
     lock=ROOT / "layers/core/requirements.txt",
     package=ROOT / "layers/core/python/callscribe",
-    left_out=frozenset({"engines", "cli.py", "client.py"}),  # for the worker and people's machines only
+    left_out=frozenset({"engines", "cli", "client.py"}),  # for the worker and people's machines only
 )
 MEDIA = LayerSource(lock=ROOT / "layers/media/requirements.txt")
 _NOT_SOURCE = ["__pycache__", "**/__pycache__", "*.pyc"]

@@ -83,7 +83,7 @@ class Pipeline(Construct):
         return machine
 
     def _upload_function(self) -> Function:
-        wanted = (names.ENV_TABLE, names.ENV_AUDIO_BUCKET, names.ENV_TRANSCRIPTION_MACHINE)
+        wanted = (names.ENV_TABLE, names.ENV_TRANSCRIPTION_MACHINE)
         function = python_function(
             self,
             "audio_uploaded",
@@ -91,8 +91,7 @@ class Pipeline(Construct):
             environment=self._variables.pick(*wanted),
             size=FunctionSize(timeout_s=UPLOAD_HANDLER_TIMEOUT_S),
         )
-        grants = Grants.of(function).table(self._data.table).start(self.transcription.machine)
-        grants.objects(self._data.audio, names.AUDIO_PREFIX, READ_VERSION).missing_objects(self._data.audio)
+        Grants.of(function).table(self._data.table).start(self.transcription.machine)
         function.add_event_source(SqsEventSource(self._data.uploads, batch_size=10, report_batch_item_failures=True))
         return function
 

@@ -124,9 +124,6 @@ class LocalSystem:
         self._report("deploying the stacks …")
         stacks = deploy(assembly, [], self.emulator.endpoint_url, report=self._report)
         self.outputs = {name: value for outputs in stacks.values() for name, value in outputs.items()}
-        self.outputs["Settings"] = json.dumps(
-            {"stage": STAGE, "allow_loopback": True, "work_visibility_s": int(context["work_visibility_s"])}
-        )
         self.credentials = _credentials(self.deps(), settings.state_dir)
         api_id = api_id_of(self.outputs["ApiUrl"])
         self.front = Front(self.emulator.endpoint_url, api_id, port=settings.port)

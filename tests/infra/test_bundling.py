@@ -36,7 +36,7 @@ def files_below(folder: Path) -> set[str]:
 
 def test_the_core_layer_for_this_machine_imports_on_its_own(tmp_path: Path) -> None:
     build_layer(CORE, tmp_path, local=True, interpreter=sys.executable)
-    script = f"import sys; sys.path.insert(0, {str(tmp_path / 'python')!r}); import callscribe.names, httpx, jwt"
+    script = f"import sys; sys.path.insert(0, {str(tmp_path / 'python')!r}); import callscribe.names, httpcore, jwt"
     script += "; import pydantic, rfc8785, aws_lambda_powertools.event_handler; print(pydantic.__file__)"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout.startswith(str(tmp_path)), done.stderr
@@ -55,7 +55,7 @@ def test_the_layers_for_lambda_hold_arm_wheels_of_its_python_and_fit_together(tm
 def test_the_core_layer_leaves_out_what_only_the_worker_and_people_run() -> None:
     names = {name for name, _ in CORE.files()}
     assert {"callscribe/names.py", "callscribe/wiring.py", "callscribe/domain/jobs.py"} <= names
-    assert not [n for n in names if n.startswith("callscribe/engines/") or n.endswith(("/cli.py", "/client.py"))]
+    assert not [n for n in names if n.startswith(("callscribe/engines/", "callscribe/cli/", "callscribe/client.py"))]
     assert not [name for name in names if "__pycache__" in name or "/tests/" in name]
 
 

@@ -28,7 +28,7 @@ SECRET = {"secretsmanager:GetSecretValue"}
 ACTIONS: dict[str, set[str]] = {
     "api": TABLE | SECRET | {"s3:PutObject", "s3:GetObject", "s3:ListBucket"},
     "landing": set(),
-    "audio_uploaded": TABLE | AUDIO | CONSUME | {"states:StartExecution"},
+    "audio_uploaded": TABLE | CONSUME | {"states:StartExecution"},
     "prepare_audio": TABLE | AUDIO,
     "finish_job": TABLE | RESULTS | SECRET,
     "on_record": STREAM | {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"},

@@ -32,4 +32,4 @@ def config(service: str) -> Config:
 def client(service: str) -> Any:
     """A boto3 client, by boto3's name of the service; its type is for the caller to say."""
     # boto3 knows its services by literals, for which it has an overload each.
-    return boto3.client(service, config=config(service))  # type: ignore[call-overload]
+    return boto3.client(service, config=config(service))  # type: ignore[call-overload]  # any service

@@ -1,0 +1,277 @@
+"""The small parts of local/system.py and local/synthesis.py; the whole is what tests/e2e stands on."""
+
+import json
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from callscribe.adapters.memory import memory_deps
+from callscribe.services import accounts
+from local import synthesis, system
+from local.synthesis import SynthesisError, synthesise
+from local.system import WorkerProcess, environment_of, scrubbed_environment_of, write_private
+
+WAIT_S = 20.0
+
+# A worker that is ready when it says so, with an engine process of its own.
+POLITE_WORKER = """
+import signal, subprocess, sys
+engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+signal.signal(signal.SIGTERM, lambda *_: (print("finished the work at hand", flush=True), sys.exit(0)))
+print("ready", flush=True)
+signal.pause()
+"""
+DEAF_WORKER = POLITE_WORKER.replace(
+    'lambda *_: (print("finished the work at hand", flush=True), sys.exit(0))', "signal.SIG_IGN"
+)
+
+# An app that writes down what it was told.
+APP = """
+import json, os, pathlib
+out = pathlib.Path(os.environ["CDK_OUTDIR"])
+(out / "runs").write_text((out / "runs").read_text() + "x" if (out / "runs").exists() else "x")
+(out / "told.json").write_text(json.dumps(dict(os.environ)))
+"""
+
+
+def test_a_private_file_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "local.json"
+    before = os.umask(0)
+    try:
+        write_private(path, {"api_key": "cs_live_x"})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert json.loads(path.read_text()) == {"api_key": "cs_live_x"}
+
+
+def test_a_private_file_that_was_open_to_all_is_replaced_by_one_that_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "local.json"
+    path.write_text("{}")
+    path.chmod(0o644)
+    write_private(path, {"a": 1})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_nobody_ever_reads_half_a_private_file_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "local.json"
+    documents = [{"value": letter * 200_000} for letter in "ab"]
+    write_private(path, documents[0])
+    seen: list[dict[str, str]] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.append(json.loads(path.read_text()))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(30):
+        write_private(path, documents[number % 2])
+    done.set()
+    reader.join()
+    assert seen
+    assert [one for one in seen if one not in documents] == []
+    assert [one.name for one in tmp_path.iterdir()] == ["local.json"]
+
+
+def test_the_environment_is_restored_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "real-account")
+    monkeypatch.setenv("CALLSCRIBE_TEST_KEPT", "kept")
+    before = dict(os.environ)
+    inside: dict[str, str] = {}
+
+    def break_inside() -> None:
+        with environment_of({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}):
+            inside.update(os.environ)
+            os.environ["CALLSCRIBE_TEST_ADDED"] = "gone afterwards"
+            raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        break_inside()
+    assert dict(os.environ) == before
+    assert (inside["CALLSCRIBE_TEST_KEPT"], inside["AWS_ENDPOINT_URL"]) == ("kept", "http://127.0.0.1:1")
+    assert "AWS_PROFILE" not in inside
+
+
+def test_what_names_a_real_account_is_scrubbed() -> None:
+    variables = {"AWS_PROFILE": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_SESSION_TOKEN": "x", "PATH": "/bin"}
+    assert scrubbed_environment_of(variables) == {"PATH": "/bin"}
+
+
+def test_the_kept_tenant_is_found_again(tmp_path: Path) -> None:
+    deps = memory_deps()
+    made = system._credentials(deps, tmp_path)
+    assert system._credentials(deps, tmp_path) == made
+    assert stat.S_IMODE((tmp_path / "credentials.json").stat().st_mode) == 0o600
+    principal = accounts.authenticate(deps, key_id=made.app_id, secret=made.api_key)
+    assert principal.tenant_id == made.tenant_id
+
+
+def test_a_tenant_that_a_killed_cloud_has_lost_is_made_anew_and_kept(tmp_path: Path) -> None:
+    lost = system._credentials(memory_deps(), tmp_path)
+    later = memory_deps(random_bytes=os.urandom)
+    made = system._credentials(later, tmp_path)
+    assert made.tenant_id != lost.tenant_id
+    assert system._credentials(later, tmp_path) == made
+
+
+def test_without_a_state_folder_every_tenant_is_a_new_one() -> None:
+    deps = memory_deps()
+    assert system._credentials(deps, None) != system._credentials(deps, None)
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], WorkerProcess]:
+    """Starts a worker with this source and returns once it is ready."""
+    monkeypatch.setattr(system, "ROOT", tmp_path)
+    script = tmp_path / "functions" / "transcribe_worker" / "worker.py"
+    script.parent.mkdir(parents=True)
+
+    def ready(source: str) -> WorkerProcess:
+        script.write_text(source)
+        worker = WorkerProcess(os.environ, log_of(tmp_path))
+        _wait_for(lambda: "ready" in log_of(tmp_path).read_text())
+        return worker
+
+    return ready
+
+
+def log_of(folder: Path) -> Path:
+    return folder / "logs" / "worker.log"
+
+
+def test_a_worker_that_is_stopped_ends_its_work_and_leaves_no_process(
+    start: Callable[[str], WorkerProcess], tmp_path: Path
+) -> None:
+    worker = start(POLITE_WORKER)
+    assert _group_lives(worker.pid)
+    worker.stop()
+    _wait_for(lambda: not _group_lives(worker.pid))
+    assert "finished the work at hand" in log_of(tmp_path).read_text()
+    worker.stop()  # harmless
+
+
+def test_a_worker_that_does_not_listen_is_ended_all_the_same(
+    start: Callable[[str], WorkerProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "_WORKER_GRACE_S", 0.2)
+    worker = start(DEAF_WORKER)
+    worker.stop()
+    _wait_for(lambda: not _group_lives(worker.pid))
+
+
+def test_a_killed_worker_leaves_no_process_and_finishes_nothing(
+    start: Callable[[str], WorkerProcess], tmp_path: Path
+) -> None:
+    worker = start(POLITE_WORKER)
+    worker.kill()
+    _wait_for(lambda: not _group_lives(worker.pid))
+    assert "finished" not in log_of(tmp_path).read_text()
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with an app that synthesises in no time; its root."""
+    root = tmp_path / "repository"
+    (root / "infra").mkdir(parents=True)
+    (root / "infra" / "stack.py").write_text("SIZE = 1\n")
+    (root / "cdk.json").write_text('{"context": {"from_file": true, "stage": "dev"}}')
+    (root / "app.py").write_text(APP)
+    monkeypatch.setattr(synthesis, "ROOT", root)
+    return root
+
+
+def runs(assembly: Path) -> int:
+    return len((assembly / "runs").read_text())
+
+
+def test_the_app_is_told_its_settings_on_top_of_those_in_cdk_json(
+    app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "real-account")
+    assembly = synthesise({"stage": "local"}, tmp_path / "cache")
+    told = json.loads((assembly / "told.json").read_text())
+    assert json.loads(told["CDK_CONTEXT_JSON"]) == {"from_file": True, "stage": "local", "target": "local"}
+    assert "AWS_PROFILE" not in told
+
+
+def test_nothing_is_synthesised_again_until_a_source_changes(app: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assembly = synthesise({}, cache)
+    assert synthesise({}, cache) == assembly
+    assert runs(assembly) == 1
+    (app / "infra" / "stack.py").write_text("SIZE = 2\n")
+    assert synthesise({}, cache) == assembly
+    assert runs(assembly) == 2
+
+
+@pytest.mark.parametrize("change", ["new file", "renamed file", "removed file", "cdk.json", "app.py"])
+def test_any_change_to_what_the_assembly_is_made_from_is_noticed(app: Path, tmp_path: Path, change: str) -> None:
+    assembly = synthesise({}, tmp_path / "cache")
+    stack = app / "infra" / "stack.py"
+    changes: dict[str, Callable[[], object]] = {
+        "new file": lambda: (app / "infra" / "other.py").write_text(""),
+        "renamed file": lambda: stack.rename(app / "infra" / "renamed.py"),
+        "removed file": stack.unlink,
+        "cdk.json": lambda: (app / "cdk.json").write_text("{}"),
+        "app.py": lambda: (app / "app.py").write_text(APP + "# changed\n"),
+    }
+    changes[change]()
+    synthesise({}, tmp_path / "cache")
+    assert runs(assembly) == 2
+
+
+def test_compiled_files_and_other_folders_are_no_sources(app: Path, tmp_path: Path) -> None:
+    assembly = synthesise({}, tmp_path / "cache")
+    for path in (app / "infra" / "__pycache__" / "stack.pyc", app / "docs" / "page.md"):
+        path.parent.mkdir()
+        path.write_text("new")
+    synthesise({}, tmp_path / "cache")
+    assert runs(assembly) == 1
+
+
+def test_other_settings_have_an_assembly_of_their_own(app: Path, tmp_path: Path) -> None:
+    assemblies = {synthesise({"stage": stage}, tmp_path / "cache") for stage in ("local", "other")}
+    assert len(assemblies) == 2
+    assert [runs(assembly) for assembly in assemblies] == [1, 1]
+
+
+def test_an_app_that_fails_says_why_and_is_tried_again(app: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assembly = synthesise({}, cache)
+    (app / "app.py").write_text("import sys; sys.exit('stage: must be lower case')")
+    for _ in range(2):
+        with pytest.raises(SynthesisError, match="does not synthesise:\nstage: must be lower case"):
+            synthesise({}, cache)
+    (app / "app.py").write_text(APP)
+    assert synthesise({}, cache) == assembly
+    assert runs(assembly) == 2
+
+
+def test_a_machine_without_node_is_told_what_is_missing(
+    app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SynthesisError, match=r"Node\.js is missing"):
+        synthesise({}, tmp_path / "cache")
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline_s, "waited in vain"
+        time.sleep(0.02)

@@ -1,0 +1,89 @@
+from callscribe.domain.callbacks import Callback, CallbackState
+from callscribe.domain.jobs import JobState
+from callscribe.errors import FailureCode
+from callscribe.ports import ExecutionState
+from callscribe.services import jobs
+from callscribe.services.sweep import sweep
+from tests.reliability.cloud import Cloud, render
+
+
+def swept(cloud: Cloud) -> dict[str, int]:
+    return sweep(cloud.plain, renderer_of=render)
+
+
+def test_a_fresh_job_is_left_alone() -> None:
+    cloud = Cloud()
+    cloud.create()
+    assert swept(cloud) == {}
+
+
+def test_an_upload_that_never_comes_ends_the_job_after_an_hour_and_says_so() -> None:
+    cloud = Cloud()
+    job = cloud.create()
+    cloud.clock.advance(960)
+    assert swept(cloud) == {"upload_awaited": 1}
+    cloud.clock.advance(3_600 - 960)
+    assert swept(cloud) == {"failed_upload_expired": 1}
+    ended = cloud.job(job)
+    assert (ended.state, ended.failure and ended.failure.code) == (JobState.FAILED, FailureCode.UPLOAD_EXPIRED)
+    cloud.settle()
+    assert b'"upload_expired"' in cloud.webhooks.posts[0].body
+
+
+def test_an_execution_that_was_never_started_is_started() -> None:
+    cloud = Cloud()
+    job = cloud.create()
+    version_id = cloud.uploads.put(job.audio_key, b"words")
+    starts = cloud.executions.start
+    cloud.executions.start = lambda *_: False  # type: ignore[method-assign]  # the call got lost
+    jobs.uploaded(cloud.plain, tenant_id=job.tenant_id, job_id=job.id, version_id=version_id)
+    cloud.executions.start = starts  # type: ignore[method-assign]  # and works again
+    cloud.clock.advance(300)
+    assert swept(cloud) == {"started": 1}
+    assert [start.name for start in cloud.executions.starts] == [job.id]
+
+
+def test_an_execution_that_died_is_replaced_under_a_derived_name_three_times_at_most() -> None:
+    cloud = Cloud()
+    job = cloud.create()
+    cloud.upload(job)
+    jobs.uploaded(cloud.plain, **cloud.pending.pop().arguments)
+    done = []
+    for _ in range(3):
+        cloud.executions.set_state(cloud.executions.starts[-1].name, ExecutionState.FAILED)
+        cloud.clock.advance(300)
+        done.append(swept(cloud))
+    assert done == [{"restarted": 1}, {"restarted": 1}, {"failed_internal": 1}]
+    assert [start.name for start in cloud.executions.starts] == [job.id, f"{job.id}-1", f"{job.id}-2"]
+
+
+def test_a_running_execution_is_left_alone() -> None:
+    cloud = Cloud()
+    job = cloud.create()
+    cloud.upload(job)
+    jobs.uploaded(cloud.plain, **cloud.pending.pop().arguments)
+    cloud.clock.advance(300)
+    assert swept(cloud) == {"running": 1}
+    assert swept(cloud) == {}
+
+
+def test_a_job_past_its_deadline_fails_whatever_its_execution_does() -> None:
+    cloud = Cloud()
+    job = cloud.create()
+    cloud.upload(job)
+    jobs.uploaded(cloud.plain, **cloud.pending.pop().arguments)
+    cloud.clock.advance(3_600 + 86_400)
+    assert swept(cloud) == {"failed_deadline_exceeded": 1}
+
+
+def test_a_callback_that_was_lost_is_put_into_the_queue_again() -> None:
+    cloud = Cloud()
+    cloud.stream_on = False
+    job = cloud.create()
+    cloud.upload(job)
+    cloud._drain()
+    assert cloud.store.all(Callback)[0].state is CallbackState.PENDING
+    cloud.clock.advance(300)
+    assert swept(cloud) == {"callback_enqueued": 1}
+    cloud.settle()
+    assert cloud.store.all(Callback)[0].state is CallbackState.DELIVERED
