@@ -1,5 +1,7 @@
 """Synthesises the CDK app for the laptop cloud, and skips it when nothing it is made from has changed."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -24,14 +26,22 @@ def synthesise(context: Mapping[str, str], cache_dir: Path) -> Path:
     settings = {"target": "local", **context}
     mark = _mark(settings)
     assembly = cache_dir / f"assembly-{hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]}"
-    if _is(assembly, mark):
-        return assembly
-    # CDK stages assets below the assembly and reuses those whose hash it knows: the folder is kept.
     assembly.mkdir(parents=True, exist_ok=True)
-    (assembly / _DONE).unlink(missing_ok=True)
-    _run_app(settings, assembly)
-    (assembly / _DONE).write_text(mark)
+    with _only_one(assembly):
+        # CDK stages assets below the assembly and reuses those whose hash it knows: the folder is kept.
+        if not _is(assembly, mark):
+            (assembly / _DONE).unlink(missing_ok=True)
+            _run_app(settings, assembly)
+            (assembly / _DONE).write_text(mark)
     return assembly
+
+
+@contextlib.contextmanager
+def _only_one(assembly: Path) -> Iterator[None]:
+    """Two processes that want the same assembly (a demo beside a server) make it one after the other."""
+    with assembly.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _is(assembly: Path, mark: str) -> bool:
