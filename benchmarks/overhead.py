@@ -17,7 +17,6 @@ from pathlib import Path
 
 from benchmarks.memory import MemoryWatch
 from benchmarks.recordings import Recording, distinct_recordings
-from callscribe import wiring
 from callscribe.client import Client
 from callscribe.services import jobs
 from local.receiver import Receiver, verify_callback
@@ -117,7 +116,7 @@ def run(system: LocalSystem, receiver: Receiver, recordings: Sequence[Path]) -> 
 
 def engine_seconds(system: LocalSystem, request_id: str) -> float:
     """What the worker noted on the job: seconds from decoding to transcript."""
-    deps = wiring.aws_deps("store", environment=wiring.environment_of(system.outputs))
+    deps = system.deps()
     job = jobs.find(deps, tenant_id=system.credentials.tenant_id, job_id=request_id)
     return job.work_s or 0.0
 

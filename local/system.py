@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -87,7 +87,7 @@ class LocalSystem:
 
     def deps(self) -> Deps:
         """Dependencies of an operator of this stage."""
-        return wiring.operator_deps(self.outputs)
+        return wiring.operator_deps(self.outputs, aws=aws_environment(self.emulator.endpoint_url))
 
     def start_worker(self) -> "WorkerProcess":
         """One more worker process; it stops with the system."""
@@ -119,8 +119,6 @@ class LocalSystem:
         self.emulator = opening.enter_context(
             Emulator(EmulatorSettings(settings.log_dir / "cloud.log", state_dir=settings.state_dir, auth=settings.auth))
         )
-        # Everything in this process that speaks to AWS speaks to the laptop cloud from here on.
-        opening.enter_context(environment_of(aws_environment(self.emulator.endpoint_url)))
         self._report("deploying the stacks …")
         stacks = deploy(assembly, [], self.emulator.endpoint_url, report=self._report)
         self.outputs = {name: value for outputs in stacks.values() for name, value in outputs.items()}
@@ -167,24 +165,6 @@ class WorkerProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_WORKER_GRACE_S)
         self.kill()
-
-
-@contextlib.contextmanager
-def environment_of(variables: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for as long as the context lasts; real AWS settings are out of reach meanwhile."""
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update({**scrubbed_environment_of(before), **variables})
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def scrubbed_environment_of(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables without those that name a real AWS account."""
-    return {name: value for name, value in variables.items() if not name.startswith("AWS_")}
 
 
 def _worker_environment(emulator: Emulator, outputs: Mapping[str, str], *, as_role: bool) -> dict[str, str]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from callscribe import wiring
 from callscribe.client import Client, Status
 from callscribe.domain.callbacks import Attempt, Callback
 from callscribe.domain.jobs import Job, JobState
@@ -33,7 +32,7 @@ def verified(system: LocalSystem, received: Received) -> dict[str, Any]:
 
 
 def job_of(system: LocalSystem, request_id: str) -> Job:
-    deps = wiring.aws_deps("store", environment=wiring.environment_of(system.outputs))
+    deps = system.deps()
     return jobs.find(deps, tenant_id=system.credentials.tenant_id, job_id=request_id)
 
 

@@ -21,5 +21,5 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         machine, environment = make_stage(client)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(wiring, "_client", cache(client))  # none of an earlier account
+        monkeypatch.setattr(wiring, "_client_of", cache(lambda service, _target: client(service)))
         yield open_stage(machine, client)

@@ -14,7 +14,7 @@ from callscribe.adapters.memory import memory_deps
 from callscribe.services import accounts
 from local import synthesis, system
 from local.synthesis import SynthesisError, synthesise
-from local.system import WorkerProcess, environment_of, scrubbed_environment_of, write_private
+from local.system import WorkerProcess, write_private
 
 WAIT_S = 20.0
 
@@ -78,30 +78,6 @@ def test_nobody_ever_reads_half_a_private_file_and_nothing_else_is_left(tmp_path
     assert seen
     assert [one for one in seen if one not in documents] == []
     assert [one.name for one in tmp_path.iterdir()] == ["local.json"]
-
-
-def test_the_environment_is_restored_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "real-account")
-    monkeypatch.setenv("CALLSCRIBE_TEST_KEPT", "kept")
-    before = dict(os.environ)
-    inside: dict[str, str] = {}
-
-    def break_inside() -> None:
-        with environment_of({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}):
-            inside.update(os.environ)
-            os.environ["CALLSCRIBE_TEST_ADDED"] = "gone afterwards"
-            raise ValueError("on purpose")
-
-    with pytest.raises(ValueError, match="on purpose"):
-        break_inside()
-    assert dict(os.environ) == before
-    assert (inside["CALLSCRIBE_TEST_KEPT"], inside["AWS_ENDPOINT_URL"]) == ("kept", "http://127.0.0.1:1")
-    assert "AWS_PROFILE" not in inside
-
-
-def test_what_names_a_real_account_is_scrubbed() -> None:
-    variables = {"AWS_PROFILE": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_SESSION_TOKEN": "x", "PATH": "/bin"}
-    assert scrubbed_environment_of(variables) == {"PATH": "/bin"}
 
 
 def test_the_kept_tenant_is_found_again(tmp_path: Path) -> None:

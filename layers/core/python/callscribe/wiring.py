@@ -86,7 +86,8 @@ def work_queue() -> WorkQueue:
     """The queue that this worker drains."""
     from callscribe.adapters.aws.queues import SqsWorkQueue
 
-    return SqsWorkQueue(_client("sqs"), Environment(os.environ)[names.ENV_WORK_QUEUE])
+    env = Environment(os.environ)
+    return SqsWorkQueue(_client("sqs", env), env[names.ENV_WORK_QUEUE])
 
 
 def transcriber() -> Transcriber:
@@ -134,39 +135,43 @@ def environment_of(outputs: Mapping[str, str]) -> dict[str, str]:
     return {variable: outputs[name] for name, variable in _OUTPUT_VARIABLES.items() if name in outputs}
 
 
-def operator_deps(outputs: Mapping[str, str]) -> Deps:
-    """Dependencies of the operator's command line, with the operator's own AWS credentials."""
+def operator_deps(outputs: Mapping[str, str], *, aws: Mapping[str, str] | None = None) -> Deps:
+    """Dependencies of the operator's command line. `aws`: AWS_* variables that say where and as whom, if not ours."""
     wanted = ("store", "results", "keyring", "webhooks", "callback_queue")
-    return aws_deps(*wanted, environment=environment_of(outputs))
+    return aws_deps(*wanted, environment={**environment_of(outputs), **(aws or {})})
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _client(service: str) -> Any:
-    """One boto3 client per service, shared by the adapters of this process that need it."""
-    return _client_at(service, os.environ.get("AWS_ENDPOINT_URL"))
+def _client(service: str, env: Environment) -> Any:
+    """One boto3 client per service and target, shared by the adapters of this process that need it.
+
+    For this process's own environment boto3 looks by itself (roles, profiles); another one must say all.
+    """
+    told = {} if env.variables is os.environ else env.variables
+    return _client_of(service, tuple(sorted(item for item in told.items() if item[0].startswith("AWS_"))))
 
 
 @cache
-def _client_at(service: str, _endpoint_url: str | None) -> Any:
+def _client_of(service: str, target: tuple[tuple[str, str], ...]) -> Any:
     from callscribe.adapters.aws.clients import client
 
-    return client(service)
+    return client(service, dict(target))
 
 
 def _store(env: Environment) -> Any:
     from callscribe.adapters.aws.table import DynamoStore
 
-    return DynamoStore(_client("dynamodb"), env[names.ENV_TABLE])
+    return DynamoStore(_client("dynamodb", env), env[names.ENV_TABLE])
 
 
 def _objects(variable: str) -> Callable[[Environment], Any]:
     def build(env: Environment) -> Any:
         from callscribe.adapters.aws.objects import S3Objects
 
-        return S3Objects(_client("s3"), env[variable])
+        return S3Objects(_client("s3", env), env[variable])
 
     return build
 
@@ -175,7 +180,7 @@ def _executions(variable: str) -> Callable[[Environment], Any]:
     def build(env: Environment) -> Any:
         from callscribe.adapters.aws.executions import StepFunctionsExecutions
 
-        return StepFunctionsExecutions(_client("stepfunctions"), env[variable])
+        return StepFunctionsExecutions(_client("stepfunctions", env), env[variable])
 
     return build
 
@@ -183,13 +188,13 @@ def _executions(variable: str) -> Callable[[Environment], Any]:
 def _callback_queue(env: Environment) -> Any:
     from callscribe.adapters.aws.queues import SqsSender
 
-    return SqsSender(_client("sqs"), env[names.ENV_CALLBACK_QUEUE])
+    return SqsSender(_client("sqs", env), env[names.ENV_CALLBACK_QUEUE])
 
 
-def _task_reports(_env: Environment) -> Any:
+def _task_reports(env: Environment) -> Any:
     from callscribe.adapters.aws.task_reports import StepFunctionsTaskReports
 
-    return StepFunctionsTaskReports(_client("stepfunctions"))
+    return StepFunctionsTaskReports(_client("stepfunctions", env))
 
 
 def _webhooks(env: Environment) -> Any:
@@ -201,7 +206,7 @@ def _webhooks(env: Environment) -> Any:
 def _keyring(env: Environment) -> Any:
     from callscribe.adapters.aws.secrets import load_keyring
 
-    return load_keyring(_client("secretsmanager"), env[names.ENV_ROOT_KEYS_SECRET])
+    return load_keyring(_client("secretsmanager", env), env[names.ENV_ROOT_KEYS_SECRET])
 
 
 def _inspector(_env: Environment) -> Any:

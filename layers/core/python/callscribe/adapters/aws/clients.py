@@ -3,6 +3,7 @@
 Region, credentials and AWS_ENDPOINT_URL come from the environment, which boto3 reads by itself.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -29,7 +30,21 @@ def config(service: str) -> Config:
     return _COMMON.merge(_SPECIAL.get(service, Config()))
 
 
-def client(service: str) -> Any:
-    """A boto3 client, by boto3's name of the service; its type is for the caller to say."""
+def client(service: str, environment: Mapping[str, str] | None = None) -> Any:
+    """A boto3 client, by boto3's name of the service; its type is for the caller to say.
+
+    Where and as whom comes from `environment` as far as it says so (endpoint, region, keys), else boto3 looks itself.
+    """
+    given = environment or {}
+    options = {name: given.get(variable) for variable, name in _OPTIONS.items()}
     # boto3 knows its services by literals, for which it has an overload each.
-    return boto3.client(service, config=config(service))  # type: ignore[call-overload]  # any service
+    return boto3.client(service, config=config(service), **options)  # type: ignore[call-overload]  # any service
+
+
+_OPTIONS = {
+    "AWS_ENDPOINT_URL": "endpoint_url",
+    "AWS_REGION": "region_name",
+    "AWS_ACCESS_KEY_ID": "aws_access_key_id",
+    "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
+    "AWS_SESSION_TOKEN": "aws_session_token",
+}
