@@ -1,6 +1,7 @@
 # callscribe: every target has a help line; `make help` prints them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 STAGE ?= dev
 BIN := .venv/bin
@@ -87,7 +88,7 @@ security: setup  ## The outbound guard, the signatures and hostile receivers, as
 
 .PHONY: reliability
 reliability: setup  ## Crashes at every call, repeated and reordered events, killed workers, receivers that are down
-	@$(BIN)/pytest -q -rA tests/reliability tests/e2e -k "crash or event or lost or killed or down or second or died" | grep -v "^\(CAPTURED\|---\)"
+	@$(BIN)/pytest -q -rA tests/reliability tests/e2e -k "crash or event or lost or killed or down or second or died"
 
 .PHONY: lock
 lock: .venv/.installed  ## Resolve all pinned requirements anew

@@ -33,6 +33,7 @@ def a_callback(**fields: Any) -> Callback:
         "created_at_ms": NOW_MS,
         "due_at_ms": NOW_MS,
     }
+    defaults |= {"body_key": "results/t1/j1/callback.json", "deadline_at_ms": NOW_MS + 1}
     return Callback(**{**defaults, **fields})
 
 

@@ -10,6 +10,7 @@ from callscribe.adapters.memory import MemoryWebhooks
 from callscribe.cli.callbacks import when_ms
 from callscribe.cli.edge import ExitCode, UsageError
 from callscribe.domain.callbacks import Answer, Attempt, Callback, CallbackState, Endpoint, Outcome
+from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.records import insert
 from callscribe.errors import NotFound, OutboundFailed, Unauthenticated
 from callscribe.services import accounts, callbacks
@@ -34,9 +35,13 @@ def tenant_id(service: Service) -> str:
 
 def _delivered(service: Service, tenant_id: str, job_id: str, state: CallbackState, *, hours_ago: int = 1) -> Callback:
     made_ms = service.deps.now_ms() - hours_ago * HOUR_MS
-    callback = Callback(tenant_id, job_id, 0, URL, state, made_ms, None, attempts=1, last_status=500)
-    attempt = Attempt(tenant_id, job_id, 0, 1, made_ms, Outcome.RETRY, 500, None, 12, "out of \x1b[31morder")
-    service.deps.store.commit(insert(callback), insert(attempt))
+    callback = Callback(
+        tenant_id, job_id, 0, URL, f"body-of-{job_id}", state, made_ms, made_ms, None, attempts=1, last_status=500
+    )
+    attempt = Attempt(tenant_id, job_id, 0, 1, made_ms, Outcome.RETRY, 500, answer_excerpt="out of \x1b[31morder")
+    job = Job(tenant_id, job_id, "presign", "key", JobState.COMPLETED, made_ms, made_ms, None, callback_url=URL)
+    service.deps.results.put_if_absent(callback.body_key, b"{}", content_type="application/json")
+    service.deps.store.commit(insert(callback), insert(attempt), insert(job))
     return callback
 
 

@@ -90,7 +90,7 @@ def test_finish_completes_the_job_and_writes_its_outbox_row(stage: Stage) -> Non
     assert handler_of("finish_job")(ids(job), None) == {"job_id": job.id, "state": "COMPLETED"}
     assert stage.job(job).state is JobState.COMPLETED
     assert [(row.url, row.replay) for row in stage.callbacks(job)] == [(RECEIVER, 0)]
-    body = json.loads(stage.deps.results.read(job.callback_body_key))
+    body = json.loads(stage.deps.results.read(stage.callbacks(job)[0].body_key))
     assert body["transcription"] == [{"text": "hello there", "start": 0.0, "end": 1.0, "speaker": "0"}]
 
 
@@ -98,12 +98,12 @@ def test_finish_twice_is_once(stage: Stage) -> None:
     job = stage.transcribed(callback_url=RECEIVER)
     handler = handler_of("finish_job")
     first = handler(ids(job), None)
-    ended, body = stage.job(job), stage.deps.results.read(job.callback_body_key)
+    ended, body = stage.job(job), stage.deps.results.read(stage.callbacks(job)[0].body_key)
     assert handler(ids(job), None) == first
     assert handler(ids(job, error="States.Timeout"), None) == first
     assert stage.job(job) == ended
     assert len(stage.callbacks(job)) == 1
-    assert stage.deps.results.read(job.callback_body_key) == body
+    assert stage.deps.results.read(stage.callbacks(job)[0].body_key) == body
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_finish_with_an_error_fails_the_job_with_its_code(stage: Stage, error: s
     failure = stage.job(job).failure
     assert failure is not None
     assert failure.code is code
-    body = json.loads(stage.deps.results.read(job.callback_body_key))
+    body = json.loads(stage.deps.results.read(stage.callbacks(job)[0].body_key))
     assert (body["status"], body["error"]["code"]) == ("ERROR", code)
 
 

@@ -1,5 +1,7 @@
 """safety.md figures 5, 6 and 7: everything may come twice, in any order, and any process may die at any call."""
 
+import json
+
 import pytest
 
 from callscribe.adapters.memory import Crash, RaiseAt, Trace
@@ -44,20 +46,26 @@ def test_a_crash_at_any_call_leaves_one_terminal_state_and_one_webhook_id(index:
     assert_ended_once(cloud, job, JobState.COMPLETED)
 
 
-def test_a_service_that_is_down_for_all_retries_of_a_step_ends_the_job_all_the_same() -> None:
+@pytest.mark.parametrize("calls", range(2, 13))
+def test_a_service_that_is_down_for_some_calls_ends_the_job_all_the_same_and_says_what_is_so(calls: int) -> None:
     for index in range(MOMENTS):
         struck = 0
 
         def plan(moment: object, index: int = index) -> None:
             nonlocal struck
             struck += 1
-            if index < struck <= index + 8:
+            if index < struck <= index + calls:
                 raise Unavailable("down for a while")
 
         cloud = Cloud(plan=plan)
         job = one_job(cloud)
         assert job.finished
         assert_ended_once(cloud, job, job.state)
+        body = json.loads(cloud.webhooks.posts[0].body)
+        if job.failure is None:
+            assert body["transcription"][0]["text"] == "some words"
+        else:
+            assert (body["transcription"], body["error"]["code"]) == ([], job.failure.code)
 
 
 def test_every_event_delivered_one_to_five_times_in_random_order_has_one_effect() -> None:
@@ -72,7 +80,7 @@ def test_every_event_delivered_one_to_five_times_in_random_order_has_one_effect(
     assert len(cloud.webhooks.posts) == 1_000
     assert {post.headers["webhook-id"] for post in cloud.webhooks.posts} == {f"msg_{job.id}" for job in made}
     assert sorted(cloud.results.keys()) == sorted(
-        key for job in ended for key in (job.transcript_key, job.callback_body_key)
+        [job.transcript_key for job in ended] + [row.body_key for row in cloud.store.all(Callback)]
     )
 
 

@@ -1,8 +1,9 @@
 import pytest
 
-from callscribe.domain.callbacks import SCHEDULE_S, Answer, Attempt, Callback, CallbackState, Endpoint
+from callscribe import names
+from callscribe.domain.callbacks import SCHEDULE_S, Answer, Attempt, Callback, CallbackState, Endpoint, Outcome
 from callscribe.domain.jobs import Job
-from callscribe.domain.records import insert
+from callscribe.domain.records import insert, update
 from callscribe.errors import Conflict, Invalid, NotFound, OutboundFailed, OutboundRefused
 from callscribe.services import accounts, callbacks, jobs
 from tests.reliability.cloud import Cloud
@@ -37,7 +38,7 @@ def test_a_delivered_callback_carries_the_stored_bytes_and_the_three_headers() -
     job = completed(cloud)
     assert deliver(cloud, job).done
     (post,) = cloud.webhooks.posts
-    assert post.body == cloud.plain.results.read(job.callback_body_key)
+    assert post.body == cloud.plain.results.read(row(cloud, job).body_key)
     assert post.headers["webhook-id"] == f"msg_{job.id}"
     assert {"webhook-timestamp", "webhook-signature", "user-agent", "content-type"} <= set(post.headers)
     assert row(cloud, job).state is CallbackState.DELIVERED
@@ -168,6 +169,34 @@ def test_a_callback_on_its_way_cannot_be_replayed_nor_one_that_never_was() -> No
         callbacks.replay(cloud.plain, tenant_id=job.tenant_id, job_id=job.id)
     with pytest.raises(NotFound):
         callbacks.replay(cloud.plain, tenant_id="another", job_id=job.id)
+
+
+def test_a_callback_whose_body_is_no_longer_kept_ends_and_cannot_be_replayed() -> None:
+    cloud = Cloud()
+    job = completed(cloud)
+    cloud.store.commit(update(row(cloud, job), body_key="results/gone"))
+    assert deliver(cloud, job).done
+    assert (row(cloud, job).state, row(cloud, job).last_error) == (CallbackState.FAILED, "its body is no longer kept")
+    assert cloud.webhooks.posts == []
+    with pytest.raises(Invalid, match="no longer kept"):
+        callbacks.replay(cloud.plain, tenant_id=job.tenant_id, job_id=job.id)
+
+
+def test_a_crash_after_410_was_logged_still_disables_the_endpoint() -> None:
+    cloud = Cloud()
+    job = completed(cloud)
+    gone = Attempt(job.tenant_id, job.id, 0, 1, started_at_ms=cloud.clock(), outcome=Outcome.GONE, status=410)
+    cloud.store.commit(insert(gone))
+    assert deliver(cloud, job).done
+    assert [endpoint.disabled_because for endpoint in cloud.store.all(Endpoint)] == ["it answered 410"]
+    assert cloud.webhooks.posts == []
+
+
+def test_a_disabled_endpoint_is_logged_in_the_words_of_the_alarm(caplog: pytest.LogCaptureFixture) -> None:
+    cloud = Cloud()
+    cloud.webhooks.answer_with(Answer(410, 1))
+    deliver(cloud, completed(cloud))
+    assert any(names.ENDPOINT_DISABLED_LOG in record.getMessage() for record in caplog.records)
 
 
 def test_two_secrets_sign_during_a_rotation() -> None:

@@ -1,5 +1,10 @@
+from dataclasses import replace
+from pathlib import Path
+
+from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.callbacks import Callback, CallbackState
 from callscribe.domain.jobs import JobState
+from callscribe.domain.records import update
 from callscribe.errors import FailureCode
 from callscribe.ports import ExecutionState
 from callscribe.services import jobs
@@ -74,6 +79,46 @@ def test_a_job_past_its_deadline_fails_whatever_its_execution_does() -> None:
     jobs.uploaded(cloud.plain, **cloud.pending.pop().arguments)
     cloud.clock.advance(3_600 + 86_400)
     assert swept(cloud) == {"failed_deadline_exceeded": 1}
+
+
+def test_a_look_of_the_sweeper_during_a_long_inspection_costs_nothing() -> None:
+    cloud = Cloud()
+    job = cloud.create()
+    cloud.upload(job)
+    jobs.uploaded(cloud.plain, **cloud.pending.pop().arguments)
+    inspected = []
+
+    def slow(path: Path, limits: AudioLimits) -> AudioFacts:
+        inspected.append(path)
+        cloud.clock.advance(400)
+        assert swept(cloud) == {"running": 1}
+        return AudioFacts("wav", "pcm_s16le", 1, 16_000, 10.0, 1)
+
+    deps = replace(cloud.plain, inspector=slow)
+    assert jobs.prepare(deps, tenant_id=job.tenant_id, job_id=job.id).state is JobState.TRANSCRIBING
+    assert len(inspected) == 1
+
+
+def test_a_callback_past_its_deadline_is_given_up() -> None:
+    cloud = Cloud()
+    cloud.stream_on = False
+    job = cloud.create()
+    cloud.upload(job)
+    cloud._drain()
+    cloud.clock.advance(8 * 86_400)
+    assert swept(cloud) == {"callback_expired": 1}
+    (row,) = cloud.store.all(Callback)
+    assert (row.state, row.due_at_ms, row.last_error) == (CallbackState.FAILED, None, "it was not delivered in time")
+
+
+def test_one_record_that_cannot_be_moved_does_not_keep_the_sweeper_from_the_others() -> None:
+    cloud = Cloud()
+    strange, good = cloud.create(), cloud.create()
+    cloud.store.commit(update(cloud.job(strange), dialect="unheard-of"))
+    cloud.clock.advance(960)
+    assert swept(cloud) == {"error": 1, "upload_awaited": 1}
+    assert swept(cloud) == {}
+    assert cloud.job(good).due_at_ms is not None
 
 
 def test_a_callback_that_was_lost_is_put_into_the_queue_again() -> None:

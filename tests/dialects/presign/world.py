@@ -15,9 +15,10 @@ from callscribe.adapters.memory import (
     memory_deps,
 )
 from callscribe.domain.accounts import ALL_SCOPES, ApiKey, Scope
+from callscribe.domain.callbacks import Callback
 from callscribe.domain.jobs import Job
 from callscribe.domain.transcripts import Segment, Transcript, to_json
-from callscribe.errors import FailureCode
+from callscribe.errors import FailureCode, NotFound
 from callscribe.ports import Deps, Settings
 from callscribe.services import accounts, jobs
 from tests.dialects.conftest import Answer, Client
@@ -109,7 +110,10 @@ class World:
 
     def callback_body(self, request_id: str) -> bytes:
         """The bytes of a request's callback. Raises NotFound where there is none."""
-        return self.results.read(self.job(request_id).callback_body_key)
+        rows = [row for row in self.store.all(Callback) if row.job_id == request_id]
+        if not rows:
+            raise NotFound(f"no callback of {request_id}")
+        return self.results.read(rows[-1].body_key)
 
     def poll(self, client: Client, request_id: str) -> Answer:
         """Ask how a request stands."""

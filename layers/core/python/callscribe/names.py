@@ -40,3 +40,4 @@ RESULTS_PREFIX: Final = "results/"
 WORK_MESSAGE_VISIBILITY_S: Final = 300
 STACK_PREFIX: Final = "Callscribe"
 METRICS_NAMESPACE: Final = "callscribe"
+ENDPOINT_DISABLED_LOG: Final = "endpoint disabled"  # a log line with these words raises an alarm

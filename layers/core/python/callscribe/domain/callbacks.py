@@ -50,8 +50,10 @@ class Callback:
     job_id: str
     replay: int  # 0 for the first delivery
     url: str
+    body_key: str  # object key of the bytes to send
     state: CallbackState
     created_at_ms: int
+    deadline_at_ms: int  # when it has failed, whatever happened
     due_at_ms: int | None  # when the sweeper must look at it; None at the end
     attempts: int = 0
     last_status: int | None = None
@@ -80,6 +82,7 @@ class Attempt:
     status: int | None = None
     error: str | None = None
     duration_ms: int | None = None
+    retry_after_s: float | None = None
     answer_excerpt: str = ""
     version: int = 0
 

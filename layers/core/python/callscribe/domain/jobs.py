@@ -5,6 +5,7 @@ AWAITING_UPLOAD ──▶ QUEUED ──▶ TRANSCRIBING ──▶ COMPLETED
        └──────────────┴─────────────┴─────────▶ FAILED
 """
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -85,10 +86,10 @@ class Job:
         """Object key of the transcript, derived: a second worker writes to the same place."""
         return f"{names.RESULTS_PREFIX}{self.tenant_id}/{self.id}/transcript.json"
 
-    @property
-    def callback_body_key(self) -> str:
-        """Object key of the callback's body: the same bytes on every attempt and replay."""
-        return f"{names.RESULTS_PREFIX}{self.tenant_id}/{self.id}/callback.json"
+    def callback_body_key(self, body: bytes) -> str:
+        """Object key of a callback's body, by its digest: the outbox row names exactly the bytes that are sent."""
+        digest = hashlib.sha256(body).hexdigest()[:32]
+        return f"{names.RESULTS_PREFIX}{self.tenant_id}/{self.id}/callback-{digest}.json"
 
 
 def move(job: Job, state: JobState, **fields: Any) -> Change:

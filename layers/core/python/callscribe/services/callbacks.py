@@ -1,10 +1,12 @@
 """Callbacks on their way: first attempt from a queue, later ones by an execution that waits, all of them logged."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from callscribe import names
 from callscribe.domain import callbacks
 from callscribe.domain.callbacks import Answer, Attempt, Callback, CallbackState, Endpoint, Outcome
 from callscribe.domain.jobs import Job
@@ -16,8 +18,11 @@ from callscribe.services import accounts
 
 BodySigner = Callable[[Mapping[str, Any]], str]
 
+log = logging.getLogger(__name__)
+
 _TRIES = 5
 _LEASE_MS = 60_000  # how long a claimed attempt may take before another process may make it instead
+_SLACK_S = 3_600  # on top of twice the schedule, before a callback is given up
 _GRACE_MS = 120_000  # after the planned time of an attempt, when the sweeper looks at the callback
 
 
@@ -77,15 +82,38 @@ def deliver(deps: Deps, *, tenant_id: str, job_id: str, replay: int, attempt: in
     if callback.state is not CallbackState.PENDING:
         return Step(done=True, attempt=attempt)
     made = deps.store.get(Attempt, tenant_id, job_id, replay, attempt)
-    if made is not None and made.outcome is not None:
-        return _settle(deps, callback, made, retry_after_s=None)
-    endpoint = _endpoint(deps, callback)
-    if endpoint is not None and endpoint.disabled_at_ms is not None:
-        return _disable(deps, callback, attempt)
-    claim = _claim(deps, callback, attempt, made)
-    answer, ended = _send(deps, callback, claim, user_agent)
-    _note_endpoint(deps, callback, ended)
-    return _settle(deps, callback, ended, retry_after_s=answer.retry_after_s if answer else None)
+    if made is None or made.outcome is None:
+        if _is_disabled(deps, callback):
+            return _end(deps, callback, attempt, CallbackState.DISABLED, "the endpoint is disabled")
+        try:
+            body = deps.results.read(callback.body_key)
+        except NotFound:
+            return _end(deps, callback, attempt, CallbackState.FAILED, "its body is no longer kept")
+        made = _send(deps, callback, _claim(deps, callback, attempt, made), body, user_agent)
+    _note_endpoint(deps, callback, made)
+    return _settle(deps, callback, made)
+
+
+def pending(deps: Deps, job: Job, *, replay: int, url: str, body_key: str) -> Callback:
+    """A callback that is to be sent; not yet stored."""
+    now_ms = deps.now_ms()
+    longest_s = 2 * sum(deps.settings.callback_schedule_s) + _SLACK_S
+    return Callback(
+        tenant_id=job.tenant_id,
+        job_id=job.id,
+        replay=replay,
+        url=url,
+        body_key=body_key,
+        state=CallbackState.PENDING,
+        created_at_ms=now_ms,
+        deadline_at_ms=now_ms + round(1000 * longest_s),
+        due_at_ms=now_ms + 1000 * deps.settings.recheck_s,
+    )
+
+
+def expire(deps: Deps, callback: Callback) -> None:
+    """Give a callback up whose deadline has passed."""
+    _end(deps, callback, callback.attempts, CallbackState.FAILED, "it was not delivered in time")
 
 
 def replay(deps: Deps, *, tenant_id: str, job_id: str) -> Callback:
@@ -93,18 +121,15 @@ def replay(deps: Deps, *, tenant_id: str, job_id: str) -> Callback:
     earlier = deps.store.children(Callback, tenant_id, job_id)
     if not earlier:
         raise NotFound(f"job {job_id} has no callback")
-    if earlier[-1].state is CallbackState.PENDING:
+    last = earlier[-1]
+    if last.state is CallbackState.PENDING:
         raise Invalid("job", f"the callback of {job_id} is still being delivered")
-    now_ms = deps.now_ms()
-    again = Callback(
-        tenant_id=tenant_id,
-        job_id=job_id,
-        replay=earlier[-1].replay + 1,
-        url=earlier[-1].url,
-        state=CallbackState.PENDING,
-        created_at_ms=now_ms,
-        due_at_ms=now_ms + 1000 * deps.settings.recheck_s,
-    )
+    if deps.results.head(last.body_key) is None:
+        raise Invalid("job", f"the callback of {job_id} is no longer kept")
+    job = deps.store.get(Job, tenant_id, job_id)
+    if job is None:
+        raise NotFound(f"no job {job_id}")
+    again = pending(deps, job, replay=last.replay + 1, url=last.url, body_key=last.body_key)
     deps.store.commit(insert(again))
     return again
 
@@ -157,15 +182,10 @@ def _claim(deps: Deps, callback: Callback, number: int, made: Attempt | None) ->
     return taken
 
 
-def _send(deps: Deps, callback: Callback, claim: Attempt, user_agent: str) -> tuple[Answer | None, Attempt]:
-    """POST the stored body; the answer, and the attempt with its outcome, which is stored."""
-    job = deps.store.get(Job, callback.tenant_id, callback.job_id)
-    if job is None:
-        raise NotFound(f"no job {callback.job_id}")
-    body = deps.results.read(job.callback_body_key)
-    message = callbacks.message_id(job.id)
+def _send(deps: Deps, callback: Callback, claim: Attempt, body: bytes, user_agent: str) -> Attempt:
+    """POST the body; the attempt with its outcome, which is stored."""
+    message = callbacks.message_id(callback.job_id)
     headers = _headers(deps, callback.tenant_id, message, body, user_agent)
-    answer: Answer | None = None
     try:
         answer = deps.webhooks.post(callback.url, headers=headers, body=body)
         change = update(
@@ -173,6 +193,7 @@ def _send(deps: Deps, callback: Callback, claim: Attempt, user_agent: str) -> tu
             outcome=callbacks.judge(answer.status),
             status=answer.status,
             duration_ms=answer.duration_ms,
+            retry_after_s=answer.retry_after_s,
             answer_excerpt=answer.excerpt,
         )
     except OutboundRefused as refused:
@@ -181,7 +202,8 @@ def _send(deps: Deps, callback: Callback, claim: Attempt, user_agent: str) -> tu
         outcome = Outcome.RETRY_LATER if failed.kind == "timeout" else Outcome.RETRY
         change = update(claim, outcome=outcome, error=failed.kind)
     deps.store.commit(change)
-    return answer, change.after
+    ended: Attempt = change.after
+    return ended
 
 
 def _headers(deps: Deps, tenant_id: str, message: str, body: bytes, user_agent: str) -> dict[str, str]:
@@ -190,7 +212,7 @@ def _headers(deps: Deps, tenant_id: str, message: str, body: bytes, user_agent: 
     return {"content-type": "application/json", "user-agent": user_agent, **signed}
 
 
-def _settle(deps: Deps, callback: Callback, made: Attempt, *, retry_after_s: float | None) -> Step:
+def _settle(deps: Deps, callback: Callback, made: Attempt) -> Step:
     """Bring the callback up to date with an attempt that was made, and plan the next one."""
     wait_s = None
     if made.outcome in (Outcome.RETRY, Outcome.RETRY_LATER):
@@ -200,7 +222,7 @@ def _settle(deps: Deps, callback: Callback, made: Attempt, *, retry_after_s: flo
             schedule_s=deps.settings.callback_schedule_s,
             jitter=_jitter(deps),
             busy_s=deps.settings.callback_busy_s,
-            retry_after_s=retry_after_s,
+            retry_after_s=made.retry_after_s,
         )
     if callback.attempts < made.number:
         _update_callback(deps, callback, made, wait_s)
@@ -238,11 +260,14 @@ def _endpoint(deps: Deps, callback: Callback) -> Endpoint | None:
     return deps.store.get(Endpoint, callback.tenant_id, _digest(callback.url))
 
 
-def _disable(deps: Deps, callback: Callback, attempt: int) -> Step:
-    change = update(
-        callback, state=CallbackState.DISABLED, last_error="the endpoint is disabled", last_status=None, due_at_ms=None
-    )
-    deps.store.commit(change)
+def _is_disabled(deps: Deps, callback: Callback) -> bool:
+    endpoint = _endpoint(deps, callback)
+    return endpoint is not None and endpoint.disabled_at_ms is not None
+
+
+def _end(deps: Deps, callback: Callback, attempt: int, state: CallbackState, because: str) -> Step:
+    """End a callback without another request."""
+    deps.store.commit(update(callback, state=state, last_error=because, last_status=None, due_at_ms=None))
     return Step(done=True, attempt=attempt)
 
 
@@ -261,6 +286,11 @@ def _note_endpoint(deps: Deps, callback: Callback, made: Attempt) -> None:
                 deps.store.commit(update(endpoint, **fields))
         except Conflict:
             continue
+        if judged.disabled_because is not None:
+            # The words raise an alarm; the owner sees it in the delivery log.
+            log.warning(
+                "%s: of tenant %s, %s", names.ENDPOINT_DISABLED_LOG, callback.tenant_id, judged.disabled_because
+            )
         return
     raise Unavailable("the endpoint's record changed too often")
 

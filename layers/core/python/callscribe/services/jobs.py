@@ -10,7 +10,7 @@ from pathlib import Path
 from callscribe import names
 from callscribe.domain import transcripts
 from callscribe.domain.audio import AudioFacts
-from callscribe.domain.callbacks import Callback, CallbackState, sign_body
+from callscribe.domain.callbacks import sign_body
 from callscribe.domain.jobs import IdempotencyRecord, Job, JobState, ResultLink, move
 from callscribe.domain.records import Change, insert, update
 from callscribe.domain.transcripts import Transcript
@@ -24,7 +24,7 @@ from callscribe.errors import (
     Unavailable,
 )
 from callscribe.ports import Deps
-from callscribe.services import accounts
+from callscribe.services import accounts, callbacks
 from callscribe.services.accounts import Principal
 from callscribe.services.callbacks import Renderer, Result
 
@@ -145,11 +145,23 @@ def prepare(deps: Deps, *, tenant_id: str, job_id: str) -> Job:
     except JobFailed as failed:
         note_failure(deps, job, failed.failure)
         raise
-    due_at_ms = deps.now_ms() + 1000 * deps.settings.recheck_s
-    change = move(job, JobState.TRANSCRIBING, audio=audio, due_at_ms=due_at_ms)
-    deps.store.commit(change)
-    prepared: Job = change.after
-    return prepared
+    return _prepared(deps, job, audio)
+
+
+def _prepared(deps: Deps, job: Job, audio: AudioFacts) -> Job:
+    """Store what the inspection found. The sweeper may have touched the job meanwhile: that costs no inspection."""
+    for _ in range(_TRIES):
+        due_at_ms = deps.now_ms() + 1000 * deps.settings.recheck_s
+        change = move(job, JobState.TRANSCRIBING, audio=audio, due_at_ms=due_at_ms)
+        if _committed(deps, change):
+            prepared: Job = change.after
+            return prepared
+        job = find(deps, tenant_id=job.tenant_id, job_id=job.id)
+        if job.state is JobState.TRANSCRIBING:
+            return job
+        if job.state is not JobState.QUEUED:
+            raise _ended(job)
+    raise Unavailable(f"job {job.id} changed too often")
 
 
 def note_failure(deps: Deps, job: Job, failure: Failure) -> None:
@@ -195,9 +207,13 @@ def result_link(deps: Deps, job: Job) -> str:
     """Our own URL of the transcript: opaque, revocable (delete its row), the same whenever this step runs again."""
     token = deps.keyring.derive(f"result-link/{job.tenant_id}/{job.id}").hex()
     digest = hashlib.sha256(token.encode()).hexdigest()
-    if deps.store.get(ResultLink, digest) is None:
-        forget_at_ms = deps.now_ms() + 1000 * deps.settings.result_link_s
+    now_ms = deps.now_ms()
+    forget_at_ms = now_ms + 1000 * deps.settings.result_link_s
+    link = deps.store.get(ResultLink, digest)
+    if link is None:
         _committed(deps, insert(ResultLink(digest, job.tenant_id, job.id, forget_at_ms)))
+    elif link.forget_at_ms <= now_ms:  # over, but not yet removed
+        _committed(deps, update(link, forget_at_ms=forget_at_ms))
     return f"{deps.settings.public_base_url}{names.DIALECTS[job.dialect]}/transcriptions/{token}"
 
 
@@ -265,33 +281,33 @@ def _end(deps: Deps, tenant_id: str, job_id: str, render: Renderer, ending: Endi
             return job
         change, found = ending(job)
         ended: Job = change.after
-        outbox = _outbox(deps, ended) if _store_body(deps, ended, found, render) else []
-        if _committed(deps, change, *outbox):
+        if _committed(deps, change, *_outbox(deps, ended, found, render)):
             return ended
     raise Unavailable(f"job {job_id} changed too often")
 
 
-def _store_body(deps: Deps, job: Job, found: Transcript | None, render: Renderer) -> bool:
-    """Store the bytes of the job's callback, once; whether there is anything to send."""
-    if job.callback_url is None:
-        return False
+def _outbox(deps: Deps, job: Job, found: Transcript | None, render: Renderer) -> list[Change]:
+    """Store the bytes of the job's callback and make the row that sends them; nothing where nothing is to be sent.
+
+    An ending that is not committed leaves bytes that no row names.
+    """
+    body = None if job.callback_url is None else _body(deps, job, found, render)
+    if body is None:
+        return []
+    key = job.callback_body_key(body)
+    deps.results.put_if_absent(key, body, content_type="application/json")
+    row = callbacks.pending(deps, job, replay=0, url=str(job.callback_url), body_key=key)
+    return [insert(row)]
+
+
+def _body(deps: Deps, job: Job, found: Transcript | None, render: Renderer) -> bytes | None:
+    """The signed body, with a link in place of a transcript that is too long for it."""
     secret = accounts.webhook_secrets(deps, job.tenant_id)[0]
     result = Result(job, found, created_at_ms=job.finished_at_ms or deps.now_ms())
     body = render(result, partial(sign_body, secret=secret))
-    if body is None:
-        return False
-    if found is not None and len(body) > deps.settings.inline_callback_bytes:
-        linked = replace(result, transcription_url=result_link(deps, job))
-        body = render(linked, partial(sign_body, secret=secret)) or b""
-    deps.results.put_if_absent(job.callback_body_key, body, content_type="application/json")
-    return True
-
-
-def _outbox(deps: Deps, job: Job) -> list[Change]:
-    now_ms = deps.now_ms()
-    due_at_ms = now_ms + 1000 * deps.settings.recheck_s
-    row = Callback(job.tenant_id, job.id, 0, str(job.callback_url), CallbackState.PENDING, now_ms, due_at_ms)
-    return [insert(row)]
+    if body is None or found is None or len(body) <= deps.settings.inline_callback_bytes:
+        return body
+    return render(replace(result, transcription_url=result_link(deps, job)), partial(sign_body, secret=secret))
 
 
 def _committed(deps: Deps, *changes: Change) -> bool:

@@ -1,8 +1,10 @@
 """The sweeper: finds what got stuck (a lost event, a dead execution, a lost callback) and moves it on."""
 
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from callscribe.domain.callbacks import Callback, CallbackState
 from callscribe.domain.jobs import Job, JobState
@@ -22,27 +24,30 @@ def sweep(deps: Deps, *, renderer_of: RendererOf, limit: int = 200) -> dict[str,
     done: Counter[str] = Counter()
     now_ms = deps.now_ms()
     for job in deps.store.due(Job, now_ms=now_ms, limit=limit):
-        done[_guarded(lambda job=job: _sweep_job(deps, job, renderer_of(job.dialect)))] += 1  # type: ignore[misc]  # mypy cannot infer a lambda's default
+        done[_guarded(deps, job, partial(_sweep_job, deps, job, renderer_of))] += 1
     for callback in deps.store.due(Callback, now_ms=now_ms, limit=limit):
-        done[_guarded(lambda callback=callback: _sweep_callback(deps, callback))] += 1  # type: ignore[misc]  # the same
+        done[_guarded(deps, callback, partial(_sweep_callback, deps, callback))] += 1
     return dict(done)
 
 
-def _guarded(action: Callable[[], str]) -> str:
-    """What was done. One record's trouble must not keep the sweeper from the others: it stays due."""
+def _guarded(deps: Deps, record: Job | Callback, action: Callable[[], str]) -> str:
+    """What was done. One record's trouble must not keep the sweeper from the others: it is looked at again later."""
     try:
         return action()
     except Conflict:
         return "raced"
-    except CallscribeError:
+    except Exception:
         log.exception("the sweeper could not move a record on")
-        return "error"
+    with contextlib.suppress(CallscribeError):
+        deps.store.commit(update(record, due_at_ms=deps.now_ms() + 1000 * deps.settings.recheck_s))
+    return "error"
 
 
-def _sweep_job(deps: Deps, listed: Job, render: Renderer) -> str:
+def _sweep_job(deps: Deps, listed: Job, renderer_of: RendererOf) -> str:
     job = deps.store.get(Job, listed.tenant_id, listed.id)  # the index may lag behind
     if job is None or job.finished:
         return "ended_meanwhile"
+    render = renderer_of(job.dialect)
     if deps.now_ms() >= job.deadline_at_ms:
         return _fail(deps, job, render, FailureCode.DEADLINE_EXCEEDED)
     if job.state is JobState.AWAITING_UPLOAD:
@@ -96,6 +101,9 @@ def _sweep_callback(deps: Deps, listed: Callback) -> str:
     callback = deps.store.get(Callback, listed.tenant_id, listed.job_id, listed.replay)
     if callback is None or callback.state is not CallbackState.PENDING:
         return "ended_meanwhile"
+    if deps.now_ms() >= callback.deadline_at_ms:
+        callbacks.expire(deps, callback)
+        return "callback_expired"
     deps.store.commit(update(callback, due_at_ms=deps.now_ms() + 1000 * deps.settings.recheck_s))
     callbacks.enqueue(
         deps,

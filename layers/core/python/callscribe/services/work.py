@@ -14,6 +14,8 @@ from callscribe.services import jobs
 
 log = logging.getLogger(__name__)
 
+_TRIES = 5
+
 
 def transcribe(deps: Deps, message: WorkMessage, transcriber: Transcriber) -> None:
     """Do one piece of work and report it. Whoever stores the transcript first has done it; the rest just report.
@@ -22,7 +24,9 @@ def transcribe(deps: Deps, message: WorkMessage, transcriber: Transcriber) -> No
     """
     job = deps.store.get(Job, message.tenant_id, message.job_id)
     if job is None or job.state is not JobState.TRANSCRIBING:
+        # It ended otherwise (a deadline): let the execution that still waits for this token end too.
         log.info("nothing to do for job %s", message.job_id)
+        deps.task_reports.fail(message.task_token, error=FailureCode.INTERNAL, cause="the job has ended")
         return
     try:
         if deps.results.head(job.transcript_key) is None:
@@ -54,8 +58,12 @@ def _transcribe_once(deps: Deps, job: Job, transcriber: Transcriber) -> None:
 
 
 def _note_work(deps: Deps, job: Job, work_s: float) -> None:
-    """Keep what the job cost. Best effort: losing a race loses the figure, never the transcript."""
-    try:
-        deps.store.commit(update(job, work_s=round(work_s, 3)))
-    except Conflict:
-        log.info("job %s moved on before its work was noted", job.id)
+    """Keep what the job cost. Best effort: the figure may be lost, the transcript is not."""
+    for _ in range(_TRIES):
+        try:
+            deps.store.commit(update(job, work_s=round(work_s, 3)))
+        except Conflict:  # the sweeper touched it meanwhile
+            job = jobs.find(deps, tenant_id=job.tenant_id, job_id=job.id)
+        else:
+            return
+    log.warning("job %s: what it cost could not be noted", job.id)
