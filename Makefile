@@ -30,6 +30,8 @@ help:  ## Print this list
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json
+	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || \
+		{ echo "callscribe needs Node.js 20 or newer (with npm) on the PATH: CDK runs on it"; exit 1; }
 	@echo "Setting up the pinned CDK command line …"
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
@@ -79,7 +81,7 @@ accuracy: setup  ## Word error rate of the embedded engine on genuine clips; wor
 	@$(RUN) benchmarks.accuracy
 
 .PHONY: bench
-bench: setup  ## Run the benchmarks, or one: NAME=overhead (one job and 25), NAME=load (25 and their memory)
+bench: setup  ## Run the benchmarks, or one: NAME=overhead (single jobs), NAME=load (25 at once and their memory)
 	@$(RUN) benchmarks $(NAME)
 
 .PHONY: security
