@@ -129,5 +129,6 @@ def _cors(settings: StageSettings) -> gateway.CorsPreflightOptions | None:
     return gateway.CorsPreflightOptions(
         allow_origins=list(settings.cors_origins),
         allow_methods=[gateway.CorsHttpMethod.ANY],
-        allow_headers=["authorization", "content-type", "idempotency-key"],
+        allow_headers=list(names.CORS_REQUEST_HEADERS),
+        expose_headers=list(names.CORS_RESPONSE_HEADERS),
     )

@@ -45,15 +45,17 @@ class AppStack(Stack):
 
     def _monitor(self) -> None:
         pipeline, callbacks, data = self.pipeline, self.callbacks, self._data
-        dead = [data.upload_dead_letters, pipeline.work_dead_letters, callbacks.dead_letters, callbacks.record_failures]
+        dead = [data.upload_dead_letters, callbacks.dead_letters, callbacks.record_failures]
         watched = Watched(
             dead_letter_queues=dead,
+            drained_dead_letters=pipeline.work_dead_letters,
             queues=[data.uploads, pipeline.work, callbacks.queue],
             work=pipeline.work,
             machines=[pipeline.transcription.machine, callbacks.machine.machine],
             functions=[*self.api.functions, *pipeline.functions, *callbacks.functions, self.sweeper.function],
             prepare=pipeline.prepare,
             on_record=callbacks.on_record,
+            deliver=callbacks.deliver,
             http_api=self.api.http_api,
         )
         Monitoring(self, settings=self._settings, watched=watched)

@@ -89,6 +89,8 @@ class Callbacks(Construct):
 
     def _machine(self, name: str) -> Machine:
         definition = callback_definition(deliver_arn=self.deliver.function_arn)
-        machine = Machine(self, "Machine", definition=definition, settings=self._kit.settings, name=name)
+        machine = Machine(
+            self, "Machine", title="callback", definition=definition, settings=self._kit.settings, name=name
+        )
         machine.grants.allow(["lambda:InvokeFunction"], self.deliver.function_arn)
         return machine

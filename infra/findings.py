@@ -1,4 +1,4 @@
-"""Acknowledged findings of cdk-nag: which rule, at which construct, and why it is right to break it there."""
+"""Acknowledged findings of cdk-nag, cfn-lint and checkov: which rule, where, and why it is right to break it there."""
 
 from collections.abc import Mapping
 
@@ -26,4 +26,18 @@ CFN_LINT = {
             ]
         }
     }
+}
+
+# Checkov is run by hand, from an environment of its own: see tests/infra/test_findings.py.
+_OWN_KMS_KEY = "encrypted by keys that AWS manages; a KMS key of one's own costs per key and request, and every reader"
+CHECKOV = {
+    "CKV_AWS_18": "bucket access logs: whoever wants a log of reads turns on CloudTrail data events",
+    "CKV_AWS_27": "queues are encrypted (SSE-SQS); S3 cannot send to a queue under the AWS managed KMS key",
+    "CKV_AWS_115": "reserved concurrency is a setting: a new account has ten, of which nothing may be set aside",
+    "CKV_AWS_116": "only the sweeper is invoked asynchronously, and it runs again; queues and stream have theirs",
+    "CKV_AWS_117": "no function needs a VPC: each reaches AWS by its role, and receivers through the outbound guard",
+    "CKV_AWS_119": f"table: {_OWN_KMS_KEY} needs rights on it",
+    "CKV_AWS_149": f"secret: {_OWN_KMS_KEY} needs rights on it",
+    "CKV_AWS_158": f"logs: {_OWN_KMS_KEY} needs rights on it; no secret and no transcript is logged",
+    "CKV_AWS_173": f"variables: {_OWN_KMS_KEY} needs rights on it; they hold names, no secrets",
 }

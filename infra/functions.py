@@ -5,7 +5,17 @@ from dataclasses import dataclass
 
 from aws_cdk import Annotations, Duration, RemovalPolicy, Size
 from aws_cdk.aws_iam import Role, ServicePrincipal
-from aws_cdk.aws_lambda import Architecture, Code, Function, LayerVersion, Runtime, Tracing
+from aws_cdk.aws_lambda import (
+    ApplicationLogLevel,
+    Architecture,
+    Code,
+    Function,
+    LayerVersion,
+    LoggingFormat,
+    Runtime,
+    SystemLogLevel,
+    Tracing,
+)
 from aws_cdk.aws_logs import LogGroup, RetentionDays
 from constructs import Construct
 
@@ -116,29 +126,22 @@ def python_function(
         layers=[*kit.layers, *extra_layers],
         role=role,
         log_group=logs,
+        logging_format=LoggingFormat.JSON,
+        application_log_level_v2=ApplicationLogLevel.INFO,
+        system_log_level_v2=SystemLogLevel.WARN,
         memory_size=size.memory_mb,
         timeout=Duration.seconds(size.timeout_s),
         ephemeral_storage_size=Size.mebibytes(size.scratch_mb),
         reserved_concurrent_executions=size.reserved_concurrency,
         tracing=Tracing.ACTIVE,
-        environment=_environment(kit.settings, environment or {}),
+        environment={names.ENV_STAGE: kit.settings.stage, **(environment or {})},
     )
     acknowledge(role, {"AwsSolutions-IAM5[Resource::*]": "X-Ray accepts trace segments on the resource * only"})
     acknowledge(function, {"AwsSolutions-L1": "3.13 is the newest Python that callscribe's tests run on"})
     return function
 
 
-def log_group(scope: Construct, construct_id: str, settings: StageSettings) -> LogGroup:
+def log_group(scope: Construct, construct_id: str, settings: StageSettings, *, name: str | None = None) -> LogGroup:
     """A log group that forgets after the stage's retention and goes with the stack."""
     retention = _RETENTION[settings.log_retention_days]
-    return LogGroup(scope, construct_id, retention=retention, removal_policy=RemovalPolicy.DESTROY)
-
-
-def _environment(settings: StageSettings, environment: Mapping[str, str]) -> dict[str, str]:
-    return {
-        names.ENV_STAGE: settings.stage,
-        "POWERTOOLS_SERVICE_NAME": names.SERVICE,
-        "POWERTOOLS_METRICS_NAMESPACE": names.METRICS_NAMESPACE,
-        "POWERTOOLS_LOG_LEVEL": "INFO",
-        **environment,
-    }
+    return LogGroup(scope, construct_id, log_group_name=name, retention=retention, removal_policy=RemovalPolicy.DESTROY)

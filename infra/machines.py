@@ -8,12 +8,13 @@ callback:      Wait ─▶ Deliver ─▶ Done? ─▶ Delivered
 """
 
 import json
-from typing import Any
+from typing import Any, TypedDict
 
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.aws_iam import Role, ServicePrincipal
 from constructs import Construct
 
+from callscribe import names
 from infra.findings import acknowledge
 from infra.functions import log_group
 from infra.permissions import Grants
@@ -22,14 +23,31 @@ from infra.settings import StageSettings
 Json = dict[str, Any]
 
 JOB_FAILED = "JobFailed"  # class name of the error that no retry can help
-# Lambda did not run, or its answer got lost: docs.aws.amazon.com/step-functions, "Handle transient Lambda exceptions".
-LAMBDA_ERRORS = (
+# Lambda did not run, or its answer got lost: docs.aws.amazon.com/step-functions, "Handle transient Lambda exceptions";
+# and the class name of the error by which a function says that a service it depends on does not answer.
+OUTAGE_ERRORS = (
+    "Unavailable",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
 )
+# A function's time or memory ran out, and probably would again.
+EXHAUSTED_ERRORS = ("Lambda.Unknown", "Sandbox.Timedout")
 SQS_ERRORS = ("SQS.AmazonSQSException", "SQS.SdkClientException")
+# An attempt that another process has claimed is free again after 60 s (`callscribe.services.callbacks`).
+CLAIMED = {"ErrorEquals": ["Conflict"], "IntervalSeconds": 30, "MaxAttempts": 5, "BackoffRate": 1.0}
+
+
+class _Patience(TypedDict):
+    attempts: int
+    longest_s: int
+
+
+# Half of these on average, because of the jitter. A finished transcript is worth more than a few transitions.
+_OUTAGE: _Patience = {"attempts": 20, "longest_s": 300}  # up to 68 min
+_DEFECT: _Patience = {"attempts": 10, "longest_s": 60}  # up to 6 min
+_EXHAUSTED: _Patience = {"attempts": 2, "longest_s": 60}
 
 
 def transcription_definition(*, prepare_arn: str, finish_arn: str, work_queue_url: str, deadline_s: int) -> Json:
@@ -46,7 +64,7 @@ def transcription_definition(*, prepare_arn: str, finish_arn: str, work_queue_ur
         },
         "TimeoutSeconds": deadline_s,
         "ResultPath": None,
-        "Retry": [_retry(SQS_ERRORS, attempts=5)],
+        "Retry": [_retry(SQS_ERRORS, **_OUTAGE)],
         "Catch": catch,
         "Next": "Finish",
     }
@@ -68,7 +86,7 @@ def callback_definition(*, deliver_arn: str) -> Json:
     deliver = {
         "Type": "Task",
         "Resource": deliver_arn,
-        "Retry": [_retry(LAMBDA_ERRORS, attempts=6), _retry(("States.TaskFailed",), attempts=3)],
+        "Retry": [CLAIMED, _retry(OUTAGE_ERRORS, **_OUTAGE), _retry(("States.ALL",), **_DEFECT)],
         "Next": "Done?",
     }
     done = {"Variable": "$.done", "BooleanEquals": True, "Next": "Delivered"}
@@ -85,10 +103,20 @@ class Machine(Construct):
     """A standard state machine with a role of its own, traced, its errors logged without data."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, definition: Json, settings: StageSettings, name: str | None = None
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        title: str,
+        definition: Json,
+        settings: StageSettings,
+        name: str | None = None,
     ) -> None:
+        """`title` ends the log group's name, `name` is the machine's own where it must be known before it is made."""
         super().__init__(scope, construct_id)
         role = Role(self, "Role", assumed_by=ServicePrincipal("states.amazonaws.com"))
+        # By this prefix the account's one resource policy for log delivery covers any number of groups.
+        group = f"/aws/vendedlogs/states/{names.SERVICE}-{settings.stage}-{title}"
         self.grants = Grants(role)
         self.machine = sfn.StateMachine(
             self,
@@ -99,7 +127,7 @@ class Machine(Construct):
             role=role,
             tracing_enabled=True,
             logs=sfn.LogOptions(
-                destination=log_group(self, "Logs", settings),
+                destination=log_group(self, "Logs", settings, name=group),
                 level=sfn.LogLevel.ERROR,
                 include_execution_data=False,
             ),
@@ -117,19 +145,20 @@ def _lambda_task(arn: str, *, next_state: str | None) -> Json:
     """A Lambda step that leaves the state as it is."""
     follow: Json = {"Next": next_state} if next_state else {"End": True}
     retries = [
-        _retry(LAMBDA_ERRORS, attempts=6),
+        _retry(OUTAGE_ERRORS, **_OUTAGE),
         {"ErrorEquals": [JOB_FAILED], "MaxAttempts": 0},
-        _retry(("States.ALL",), attempts=3),
+        _retry(EXHAUSTED_ERRORS, **_EXHAUSTED),
+        _retry(("States.ALL",), **_DEFECT),
     ]
     return {"Type": "Task", "Resource": arn, "ResultPath": None, "Retry": retries, **follow}
 
 
-def _retry(errors: tuple[str, ...], *, attempts: int) -> Json:
+def _retry(errors: tuple[str, ...], *, attempts: int, longest_s: int) -> Json:
     return {
         "ErrorEquals": list(errors),
         "IntervalSeconds": 2,
         "MaxAttempts": attempts,
         "BackoffRate": 2.0,
-        "MaxDelaySeconds": 60,
+        "MaxDelaySeconds": longest_s,
         "JitterStrategy": "FULL",
     }

@@ -1,4 +1,4 @@
-"""One dashboard and the alarms: every dead-letter queue, both machines, the work queue's age, Lambdas, stream, API."""
+"""One dashboard and the alarms: dead-letter queues, machines, the work queue's age, Lambdas, receivers, stream, API."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,14 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk.aws_apigatewayv2 import HttpApi
 from aws_cdk.aws_cloudwatch_actions import SnsAction
 from aws_cdk.aws_lambda import Function
+from aws_cdk.aws_logs import FilterPattern, MetricFilter
 from aws_cdk.aws_sns import Topic
 from aws_cdk.aws_sns_subscriptions import EmailSubscription
 from aws_cdk.aws_sqs import Queue
 from aws_cdk.aws_stepfunctions import StateMachine
 from constructs import Construct
 
+from callscribe import names
 from infra.settings import StageSettings
 
 _PERIOD = Duration.minutes(5)
@@ -26,12 +28,14 @@ class Watched:
     """What is looked at."""
 
     dead_letter_queues: Sequence[Queue]
+    drained_dead_letters: Queue  # a function empties it, so it is never seen to hold anything
     queues: Sequence[Queue]
     work: Queue
     machines: Sequence[StateMachine]
     functions: Sequence[Function]
     prepare: Function  # its errors are mostly other people's bad files
     on_record: Function
+    deliver: Function
     http_api: HttpApi
 
 
@@ -45,6 +49,7 @@ class Monitoring(Construct):
         self._watch_queues(watched)
         self._watch_machines(watched)
         self._watch_functions(watched)
+        self._watch_receivers(watched)
         self._watch_api(watched)
         self._dashboard(watched)
 
@@ -59,6 +64,9 @@ class Monitoring(Construct):
         for queue in watched.dead_letter_queues:
             metric = queue.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum")
             self._alarm(f"{_short(queue)}NotEmpty", metric, 1, "messages that nobody could handle")
+        drained = watched.drained_dead_letters
+        received = drained.metric_number_of_messages_received(period=_PERIOD, statistic="Sum")
+        self._alarm(f"{_short(drained)}Received", received, 1, "recordings that five workers in turn left undone")
         age = watched.work.metric_approximate_age_of_oldest_message(period=_PERIOD, statistic="Maximum")
         self._alarm("WorkTooOld", age, _OLDEST_WORK_S, "recordings wait for over an hour: too few workers, or none")
 
@@ -80,6 +88,18 @@ class Monitoring(Construct):
             self._alarm(f"{name}Throttles", function.metric_throttles(period=_PERIOD), 1, "invocations were throttled")
         age = watched.on_record.metric("IteratorAge", period=_PERIOD, statistic="Maximum")
         self._alarm("StreamTooOld", age, _OLDEST_RECORD_MS, "callbacks lag over five minutes behind the table")
+
+    def _watch_receivers(self, watched: Watched) -> None:
+        disabled = MetricFilter(
+            self,
+            "EndpointDisabled",
+            log_group=watched.deliver.log_group,
+            filter_pattern=FilterPattern.all_terms(names.ENDPOINT_DISABLED_LOG),
+            metric_namespace=f"{names.SERVICE}/{self._settings.stage}",
+            metric_name="EndpointsDisabled",
+        )
+        metric = disabled.metric(period=_PERIOD, statistic="Sum")
+        self._alarm("EndpointsDisabled", metric, 1, "a receiver gets no more callbacks: tell its owner")
 
     def _watch_api(self, watched: Watched) -> None:
         metric = watched.http_api.metric_server_error(period=_PERIOD, statistic="Sum")
@@ -107,7 +127,10 @@ class Monitoring(Construct):
             "Executions": [m for each in watched.machines for m in (each.metric_succeeded(), each.metric_failed())],
             "Messages waiting": [queue.metric_approximate_number_of_messages_visible() for queue in watched.queues],
             "Oldest work": [watched.work.metric_approximate_age_of_oldest_message()],
-            "Dead letters": [q.metric_approximate_number_of_messages_visible() for q in watched.dead_letter_queues],
+            "Dead letters": [
+                *(queue.metric_approximate_number_of_messages_visible() for queue in watched.dead_letter_queues),
+                watched.drained_dead_letters.metric_number_of_messages_received(),
+            ],
             "Lambda errors": [function.metric_errors() for function in watched.functions],
             "Lambda duration": [function.metric_duration(statistic="p99") for function in watched.functions],
         }

@@ -40,12 +40,12 @@ class Grants:
         self.role.add_to_principal_policy(PolicyStatement(actions=list(actions), resources=list(resources)))
         return self
 
-    def table(self, table: ITable, *, write: bool = True) -> "Grants":
-        """Read records, and write them unless told otherwise."""
+    def table(self, table: ITable) -> "Grants":
+        """Read and write records."""
         self.allow(
             ["dynamodb:Query"], *(f"{table.table_arn}/index/{name}" for name in (names.LIST_INDEX, names.DUE_INDEX))
         )
-        return self.allow((*READ_ITEMS, *(WRITE_ITEMS if write else ())), table.table_arn)
+        return self.allow((*READ_ITEMS, *WRITE_ITEMS), table.table_arn)
 
     def objects(self, bucket: IBucket, prefix: str, actions: Sequence[str]) -> "Grants":
         """Objects below a prefix."""

@@ -1,6 +1,6 @@
 """From upload to transcript: the upload handler, the transcription machine, the work queue and its worker's role."""
 
-from aws_cdk.aws_iam import AccountRootPrincipal, CompositePrincipal, Role, ServicePrincipal
+from aws_cdk.aws_iam import AccountRootPrincipal, ArnPrincipal, CompositePrincipal, Role, ServicePrincipal
 from aws_cdk.aws_lambda import Function
 from aws_cdk.aws_lambda_event_sources import SqsEventSource
 from aws_cdk.aws_sqs import Queue
@@ -76,7 +76,9 @@ class Pipeline(Construct):
             work_queue_url=self.work.queue_url,
             deadline_s=self._kit.settings.job_deadline_s,
         )
-        machine = Machine(self, "Transcription", definition=definition, settings=self._kit.settings)
+        machine = Machine(
+            self, "Transcription", title="transcription", definition=definition, settings=self._kit.settings
+        )
         machine.grants.allow(["lambda:InvokeFunction"], self.prepare.function_arn, self.finish.function_arn)
         machine.grants.send(self.work)
         self._variables.values[names.ENV_TRANSCRIPTION_MACHINE] = machine.machine.state_machine_arn
@@ -111,9 +113,11 @@ class Pipeline(Construct):
 
     def _worker_role(self) -> Role:
         """The role of the process that transcribes; on the laptop it is a child of whoever started the cloud."""
-        workers = [ServicePrincipal("ecs-tasks.amazonaws.com")]
-        people = [AccountRootPrincipal()] if self._kit.settings.is_local else []
-        role = Role(self, "WorkerRole", assumed_by=CompositePrincipal(*workers, *people))
+        settings = self._kit.settings
+        containers = ServicePrincipal("ecs-tasks.amazonaws.com")
+        laptop = [AccountRootPrincipal()] if settings.is_local else []
+        named = [ArnPrincipal(arn) for arn in settings.worker_principals]
+        role = Role(self, "WorkerRole", assumed_by=CompositePrincipal(containers, *laptop, *named))
         queue_actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
         grants = Grants(role).allow(queue_actions, self.work.queue_arn).table(self._data.table)
         reports = ["states:SendTaskSuccess", "states:SendTaskFailure"]

@@ -26,6 +26,7 @@ an error that names the setting, the value and what is allowed. Names that hold 
 | `job_deadline_s` | `86400` | seconds a job may wait and be worked on, 300 (`local`: 1) to 604800 |
 | `recheck_s` | `300` | seconds of silence before the sweeper asks after a job, 60 (`local`: 1) to 86400 |
 | `work_visibility_s` | `300` | seconds until a dead worker's job is another's, 30 (`local`: 2) to 43200 |
+| `worker_principals` | none | IAM ARNs that may assume the role `WorkerRoleArn`, for workers of your own |
 | `sweep_minutes` | `5` | minutes between two searches for what got lost, 1 to 60 |
 | `alarm_email` | none | where alarms are mailed to; the receiver confirms once |
 """
@@ -41,7 +42,15 @@ from callscribe import names
 
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90)
 _HIGHEST_DEADLINE_S = 604_800
-_RUNTIME_FIELDS = ("callback_schedule_s", "upload_deadline_s", "job_deadline_s", "recheck_s", "work_visibility_s")
+_RUNTIME_FIELDS = (
+    "stage",
+    "allow_loopback",
+    "callback_schedule_s",
+    "upload_deadline_s",
+    "job_deadline_s",
+    "recheck_s",
+    "work_visibility_s",
+)
 
 
 class BadSetting(ValueError):
@@ -73,10 +82,11 @@ class StageSettings:
     throttle_burst: int = 200
     reserved_concurrency: int | None = None
     callback_schedule_s: tuple[float, ...] | None = None
-    upload_deadline_s: int | None = None
+    upload_deadline_s: int = 3_600
     job_deadline_s: int = 86_400
     recheck_s: int = 300
     work_visibility_s: int = names.WORK_MESSAGE_VISIBILITY_S
+    worker_principals: tuple[str, ...] = ()
     sweep_minutes: int = 5
     alarm_email: str | None = None
 
@@ -92,12 +102,9 @@ class StageSettings:
         return self.target == "local"
 
     def runtime_overrides(self) -> dict[str, Any]:
-        """Fields of `callscribe.ports.Settings` that differ from their defaults there, the base URL aside."""
-        overrides: dict[str, Any] = {"stage": self.stage}
-        if self.allow_loopback:
-            overrides["allow_loopback"] = True
-        changed = {name: getattr(self, name) for name in _RUNTIME_FIELDS}
-        return overrides | {name: value for name, value in changed.items() if value != _DEFAULTS[name]}
+        """Fields of `callscribe.ports.Settings`, the base URL aside: all that is known here, whatever it is there."""
+        told = {name: getattr(self, name) for name in _RUNTIME_FIELDS}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 _DEFAULTS: dict[str, Any] = {entry.name: entry.default for entry in fields(StageSettings)}
@@ -163,6 +170,10 @@ _PATTERNS = {
     "public_base_url": (r"https?://[^\s/?#]+(/[^\s?#]*)?(?<!/)", "an http or https URL without a slash at the end"),
     "domain_name": (r"[a-z0-9-]+(\.[a-z0-9-]+)+", "a host name such as calls.example.com"),
     "certificate_arn": (r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/\S+", "the ARN of an ACM certificate"),
+    "worker_principals": (
+        r"arn:aws[a-z-]*:iam::\d{12}:((role|user)/[^\s*]+|root)",
+        "ARNs of roles, users, accounts",
+    ),
     "cors_origins": (r"\*|https?://[^\s/]+", "origins such as https://console.example.com, or *"),
     "alarm_email": (r"[^\s@]+@[^\s@]+\.[^\s@]+", "an e-mail address"),
 }

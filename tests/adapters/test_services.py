@@ -4,16 +4,27 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import jwt
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from callscribe.adapters.aws.clients import config
 from callscribe.adapters.aws.executions import StepFunctionsExecutions
 from callscribe.adapters.aws.queues import SqsSender, SqsWorkQueue
-from callscribe.adapters.aws.secrets import load_keyring, rotate
+from callscribe.adapters.aws.secrets import (
+    PUBLISHED_BEFORE_MS,
+    REFRESH_MS,
+    SEEK_AGAIN_MS,
+    SecretKeys,
+    load_root_keys,
+    rotate,
+)
 from callscribe.adapters.aws.task_reports import StepFunctionsTaskReports
+from callscribe.adapters.memory import ManualClock, memory_deps
+from callscribe.domain.keyring import KeyRing
 from callscribe.errors import Conflict, Unavailable
 from callscribe.ports import ExecutionState, WorkMessage
+from callscribe.services import accounts, tokens
 from tests.adapters.cloud import before_calls
 
 ARN = "arn:aws:states:eu-central-1:123456789012:stateMachine:transcription"
@@ -21,6 +32,7 @@ SILENT = EndpointConnectionError(endpoint_url="https://aws.example")
 DENIED = (400, '{"__type": "AccessDeniedException"}')
 MESSAGE = WorkMessage("receipt", "t1", "j1", "token", 1)
 FIRST_KEY, SECOND_KEY = "a" * 32, "b" * 32
+NOW_MS = 1_767_225_600_000
 
 STEP_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "StartExecution": lambda client: StepFunctionsExecutions(client, ARN).start("j1", {}),
@@ -132,37 +144,49 @@ def secrets(aws: Callable[[str], Any]) -> Any:
 
 
 def test_a_generated_secret_is_a_keyring(secrets: Any) -> None:
-    keyring = load_keyring(secrets, "root")
-    assert (keyring.current, dict(keyring.roots)) == ("1", {"1": FIRST_KEY.encode()})
+    keys = SecretKeys(secrets, "root", now_ms=ManualClock())
+    assert (keys.current, dict(keys.roots), len(keys.roots)) == ("1", {"1": FIRST_KEY.encode()}, 1)
+    assert keys.derive("pepper") == KeyRing("1", {"1": FIRST_KEY.encode()}).derive("pepper")
 
 
-def test_rotation_adds_a_current_key_and_keeps_the_ones_before(secrets: Any) -> None:
-    before = load_keyring(secrets, "root")
-    rotated = rotate(secrets, "root", new_key=SECOND_KEY)
-    assert rotated == load_keyring(secrets, "root")
-    assert (rotated.current, set(rotated.roots)) == ("2", {"1", "2"})
-    assert rotated.derive("pepper", root_id="1") == before.derive("pepper")
-    assert rotated.derive("pepper") != before.derive("pepper")
-    assert set(rotate(secrets, "root", new_key="c" * 32).roots) == {"1", "2", "3"}
+def test_a_new_key_verifies_at_once_and_signs_when_every_process_has_read_it(secrets: Any) -> None:
+    before = load_root_keys(secrets, "root").keyring(NOW_MS)
+    rotated = rotate(secrets, "root", new_key=SECOND_KEY, now_ms=NOW_MS)
+    assert rotated == load_root_keys(secrets, "root")
+    assert (rotated.newest, set(rotated.roots)) == ("2", {"1", "2"})
+    assert rotated.signs_from_ms == NOW_MS + PUBLISHED_BEFORE_MS > NOW_MS + REFRESH_MS
+    assert rotated.keyring(rotated.signs_from_ms - 1).current == "1"
+    after = rotated.keyring(rotated.signs_from_ms)
+    assert after.current == "2"
+    assert after.derive("pepper", root_id="1") == before.derive("pepper") != after.derive("pepper")
+
+
+def test_a_second_rotation_waits_until_the_first_one_signs(secrets: Any) -> None:
+    first = rotate(secrets, "root", new_key=SECOND_KEY, now_ms=NOW_MS)
+    with pytest.raises(Conflict, match="a moment ago"):
+        rotate(secrets, "root", new_key="c" * 32, now_ms=first.signs_from_ms - 1)
+    second = rotate(secrets, "root", new_key="c" * 32, now_ms=first.signs_from_ms)
+    assert set(second.roots) == {"1", "2", "3"}
+    assert second.keyring(first.signs_from_ms).current == "2"
 
 
 def test_of_two_rotations_at_once_one_is_refused(secrets: Any) -> None:
     stale = secrets.get_secret_value(SecretId="root")
-    rotate(secrets, "root", new_key=SECOND_KEY)
+    rotate(secrets, "root", new_key=SECOND_KEY, now_ms=NOW_MS)
     body = json.dumps({**stale, "CreatedDate": 0, "ResponseMetadata": None})
     before_calls(secrets, "GetSecretValue", (200, body))
     before_calls(secrets, "PutSecretValue", (400, '{"__type": "ResourceExistsException"}'))
     with pytest.raises(Conflict):
-        rotate(secrets, "root", new_key="c" * 32)
-    assert load_keyring(secrets, "root").roots["2"] == SECOND_KEY.encode()
+        rotate(secrets, "root", new_key="c" * 32, now_ms=NOW_MS)
+    assert load_root_keys(secrets, "root").roots["2"] == SECOND_KEY.encode()
 
 
 def test_both_rotations_of_one_version_carry_the_same_token(secrets: Any) -> None:
     stale = json.dumps({**secrets.get_secret_value(SecretId="root"), "CreatedDate": 0, "ResponseMetadata": None})
     before_calls(secrets, "GetSecretValue", (200, stale), (200, stale))
     sent = before_calls(secrets, "PutSecretValue", (200, "{}"), (200, "{}"))
-    rotate(secrets, "root", new_key=SECOND_KEY)
-    rotate(secrets, "root", new_key="c" * 32)
+    rotate(secrets, "root", new_key=SECOND_KEY, now_ms=NOW_MS)
+    rotate(secrets, "root", new_key="c" * 32, now_ms=NOW_MS)
     assert len({json.loads(body)["ClientRequestToken"] for body in sent.bodies}) == 1
 
 
@@ -171,10 +195,89 @@ def test_a_secret_that_holds_no_good_key_is_refused(aws: Callable[[str], Any], d
     client = aws("secretsmanager")
     client.create_secret(Name="root", SecretString=document)
     with pytest.raises(ValueError, match=r"root key|Expecting"):
-        load_keyring(client, "root")
+        SecretKeys(client, "root", now_ms=ManualClock())
 
 
 def test_a_short_key_is_not_rotated_in(secrets: Any) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        rotate(secrets, "root", new_key="short")
-    assert load_keyring(secrets, "root").current == "1"
+        rotate(secrets, "root", new_key="short", now_ms=NOW_MS)
+    assert load_root_keys(secrets, "root").newest == "1"
+
+
+def test_a_process_that_started_before_a_rotation_learns_of_it_in_time(secrets: Any) -> None:
+    clock = ManualClock()
+    running = SecretKeys(secrets, "root", now_ms=clock)
+    old_secret = running.webhook_secret("t1", "1.1")
+    rotate(secrets, "root", new_key=SECOND_KEY, now_ms=clock())
+    clock.advance(PUBLISHED_BEFORE_MS / 1_000)
+    assert (running.current, set(running.roots)) == ("2", {"1", "2"})
+    assert running.webhook_secret("t1", "1.1") == old_secret != running.webhook_secret("t1", "2.1")
+
+
+def test_tokens_and_keys_of_either_root_key_are_accepted_by_a_process_that_started_before(secrets: Any) -> None:
+    clock = ManualClock()
+    running = memory_deps(keyring=SecretKeys(secrets, "root", now_ms=clock), now_ms=clock)
+    tenant = accounts.create_tenant(running, name="Example Ltd")
+    old_key, old_secret = accounts.create_key(running, tenant_id=tenant.id, name="old")
+    old_token = tokens.issue(running, old_key).token
+    old_webhook_secret = accounts.webhook_secrets(running, tenant.id)
+    made = rotate(secrets, "root", new_key=SECOND_KEY, now_ms=clock())
+    # Another process, whose clock is ahead: it signs by the new key while ours has just read the old ones.
+    ahead = ManualClock()
+    ahead.advance((made.signs_from_ms - clock()) / 1_000)
+    other = memory_deps(
+        store=running.store,
+        keyring=SecretKeys(secrets, "root", now_ms=ahead),
+        now_ms=clock,
+        random_bytes=running.random_bytes,
+    )
+    new_token = tokens.issue(other, old_key).token
+    assert jwt.get_unverified_header(new_token)["kid"] == "2"
+    assert tokens.verify(running, new_token).key_id == old_key.id
+    new_key, new_secret = accounts.create_key(other, tenant_id=tenant.id, name="new")
+    assert accounts.authenticate(running, key_id=new_key.id, secret=new_secret).id == new_key.id
+    assert accounts.authenticate(running, key_id=old_key.id, secret=old_secret).id == old_key.id
+    assert tokens.verify(other, old_token).key_id == tokens.verify(running, old_token).key_id == old_key.id
+    assert accounts.webhook_secrets(other, tenant.id) == old_webhook_secret
+
+
+def test_forged_root_ids_do_not_hammer_secrets_manager(secrets: Any) -> None:
+    clock = ManualClock()
+    keys = SecretKeys(secrets, "root", now_ms=clock)
+    read = before_calls(secrets, "GetSecretValue")
+    assert not [forged for forged in range(2, 1_000) if str(forged) in keys.roots]
+    assert len(read.bodies) == 1
+    clock.advance(SEEK_AGAIN_MS / 1_000)
+    assert "forged" not in keys.roots
+    with pytest.raises(Unavailable, match="no root key 9"):
+        keys.webhook_secret("t1", "9.1")
+    assert len(read.bodies) == 2
+
+
+def test_a_minute_of_use_reads_the_secret_once(secrets: Any) -> None:
+    clock = ManualClock()
+    keys = SecretKeys(secrets, "root", now_ms=clock)
+    read = before_calls(secrets, "GetSecretValue")
+    for _ in range(120):
+        clock.advance(1)
+        assert keys.current == "1"
+        assert keys.derive("pepper")
+    assert len(read.bodies) == 2
+
+
+@pytest.mark.parametrize("fault", [SILENT, (200, json.dumps({"SecretString": "no JSON", "VersionId": "v"}))])
+def test_the_keys_that_were_read_stay_in_use_while_the_secret_cannot_be_read(secrets: Any, fault: Any) -> None:
+    clock = ManualClock()
+    keys = SecretKeys(secrets, "root", now_ms=clock)
+    before_calls(secrets, "GetSecretValue", fault, fault, fault)
+    clock.advance(REFRESH_MS / 1_000)
+    assert keys.derive("pepper") == KeyRing("1", {"1": FIRST_KEY.encode()}).derive("pepper")
+
+
+def test_a_missing_right_to_read_the_secret_again_stays_loud(secrets: Any) -> None:
+    clock = ManualClock()
+    keys = SecretKeys(secrets, "root", now_ms=clock)
+    before_calls(secrets, "GetSecretValue", DENIED)
+    clock.advance(REFRESH_MS / 1_000)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        keys.derive("pepper")

@@ -102,6 +102,18 @@ def test_a_deployed_stage_is_found_by_its_stacks_outputs(credentials: None) -> N
 
 
 @mock_aws
+@pytest.mark.parametrize(
+    ("public", "expected"),
+    [("https://calls.example.com", "https://calls.example.com"), ("http://127.0.0.1:8420", "https://api.example")],
+)
+def test_a_deployed_stage_is_called_by_its_own_domain(credentials: None, public: str, expected: str) -> None:
+    _deploy("Callscribe-prod-App", {"ApiUrl": "https://api.example", "PublicBaseUrl": public})
+    stage = find_stage("prod")
+    assert stage is not None
+    assert stage.base_url == expected
+
+
+@mock_aws
 def test_a_stack_that_is_not_there_or_not_ours_is_a_usage_error(credentials: None) -> None:
     _deploy("Callscribe-other-App", {"Something": "else"})
     with pytest.raises(UsageError, match="no stack Callscribe-prod-App"):

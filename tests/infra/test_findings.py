@@ -1,6 +1,8 @@
 """cdk-nag and cfn-lint find nothing that is not acknowledged, and both would say so."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ from aws_cdk import App
 
 from infra import data_stack
 from infra.assembly import build_app
-from infra.findings import acknowledge
+from infra.findings import CHECKOV, acknowledge
 from tests.infra.conftest import WITHOUT_LAYERS
 from tests.infra.templates import Stage
 
@@ -53,3 +55,20 @@ def test_cfn_lint_would_find_a_mistake(aws: Stage, tmp_path: Path) -> None:
     broken = tmp_path / "broken.template.json"
     broken.write_text(json.dumps(body))
     assert "E3030" in cfn_lint(broken)
+
+
+checkov = shutil.which(os.environ.get("CHECKOV", "checkov"))
+
+
+@pytest.mark.skipif(checkov is None, reason="checkov has an environment of its own: CHECKOV=<its path> runs this")
+def test_checkov_finds_what_is_acknowledged_and_nothing_else(aws: Stage, tmp_path: Path) -> None:
+    for template in aws.folder.glob("*.template.json"):
+        shutil.copy(template, tmp_path)
+    command = [str(checkov), "--skip-download", "--compact", "--framework", "cloudformation", "--output", "json"]
+    done = subprocess.run([*command, "-d", str(tmp_path)], capture_output=True, text=True, check=False)
+    failed = json.loads(done.stdout)["results"]["failed_checks"]
+    assert {finding["check_id"] for finding in failed} == set(CHECKOV)
+
+
+def test_every_finding_of_checkov_is_acknowledged_with_a_reason() -> None:
+    assert all(len(reason) >= 20 for reason in CHECKOV.values())

@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 
-from infra.machines import LAMBDA_ERRORS, callback_definition, transcription_definition
+from callscribe.services import callbacks
+from infra.machines import callback_definition, transcription_definition
 from tests.infra.templates import Stage, arn_of, role_of
 
 Json = dict[str, Any]
@@ -95,12 +96,57 @@ def test_waiting_for_a_worker_has_a_deadline_but_no_heartbeat_and_no_retry_of_wh
     assert state["Parameters"]["MessageGroupId.$"] == "$.tenant_id"
 
 
-def test_lambda_steps_retry_what_is_transient_first_and_never_a_failed_job() -> None:
+def patience_s(state: Json, error: str) -> float:
+    """How long a state goes on after its first failure, on average, when every try ends in this error."""
+    for retrier in state["Retry"]:
+        if error in retrier["ErrorEquals"] or retrier["ErrorEquals"] == ["States.ALL"]:
+            return sum(_pause_s(retrier, number) for number in range(retrier["MaxAttempts"]))
+    return 0
+
+
+def _pause_s(retrier: Json, number: int) -> float:
+    pause_s = retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number
+    longest_s = min(pause_s, retrier.get("MaxDelaySeconds", pause_s))
+    return float(longest_s / 2 if retrier.get("JitterStrategy") == "FULL" else longest_s)
+
+
+@pytest.mark.parametrize("error", ["Unavailable", "Lambda.ServiceException", "Lambda.TooManyRequestsException"])
+def test_an_outage_of_half_an_hour_costs_no_job_its_work(error: str) -> None:
+    states = transcription()["States"] | callback_definition(deliver_arn=DELIVER)["States"]
+    for name in ("Prepare", "Finish", "FinishFailed", "Deliver"):
+        assert patience_s(states[name], error) >= 1_800, name
+    assert patience_s(states["Transcribe"], "SQS.AmazonSQSException") >= 1_800
+
+
+def test_errors_that_nobody_foresaw_are_retried_for_minutes_too() -> None:
+    states = transcription()["States"] | callback_definition(deliver_arn=DELIVER)["States"]
+    for name in ("Prepare", "Finish", "FinishFailed", "Deliver"):
+        assert patience_s(states[name], "ClientError") >= 180, name
+
+
+def test_a_failed_job_is_never_retried_and_a_function_that_ran_out_of_time_twice() -> None:
     for name in ("Prepare", "Finish", "FinishFailed"):
-        transient, hopeless, rest = transcription()["States"][name]["Retry"]
-        assert tuple(transient["ErrorEquals"]) == LAMBDA_ERRORS
-        assert hopeless == {"ErrorEquals": ["JobFailed"], "MaxAttempts": 0}
-        assert (rest["ErrorEquals"], rest["MaxAttempts"], rest["JitterStrategy"]) == (["States.ALL"], 3, "FULL")
+        retriers = transcription()["States"][name]["Retry"]
+        assert {"ErrorEquals": ["JobFailed"], "MaxAttempts": 0} in retriers[:-1]
+        assert [r["MaxAttempts"] for r in retriers if "Sandbox.Timedout" in r["ErrorEquals"]] == [2]
+
+
+def test_an_attempt_that_another_process_claimed_is_asked_for_until_its_lease_is_over() -> None:
+    claimed = callback_definition(deliver_arn=DELIVER)["States"]["Deliver"]["Retry"][0]
+    assert claimed == {"ErrorEquals": ["Conflict"], "IntervalSeconds": 30, "MaxAttempts": 5, "BackoffRate": 1.0}
+    lease_s = callbacks._LEASE_MS / 1_000
+    assert patience_s({"Retry": [claimed]}, "Conflict") >= 2 * lease_s
+
+
+def test_the_logs_of_both_machines_stand_where_log_delivery_needs_no_policy_of_each(stage: Stage) -> None:
+    groups = stage.resources("AWS::Logs::LogGroup")
+    names = set()
+    for machine in stage.resources("AWS::StepFunctions::StateMachine").values():
+        (destination,) = machine["LoggingConfiguration"]["Destinations"]
+        arn = destination["CloudWatchLogsLogGroup"]["LogGroupArn"]
+        names.add(groups[role_of(arn)]["LogGroupName"])
+    prefix = "/aws/vendedlogs/states/callscribe-test-"
+    assert names == {prefix + "transcription", prefix + "callback"}
 
 
 class FakeLambda:

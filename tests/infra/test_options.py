@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from callscribe.dialects import front
+from callscribe.dialects.presign import routes
 from tests.infra.conftest import WITHOUT_LAYERS
-from tests.infra.templates import Stage
+from tests.infra.templates import Stage, listed, role_of
 
 CHOICES: dict[str, Any] = {
     "target": "aws",
@@ -28,6 +30,7 @@ CHOICES: dict[str, Any] = {
     "job_deadline_s": "7200",
     "recheck_s": "120",
     "work_visibility_s": "60",
+    "worker_principals": "arn:aws:iam::123456789012:role/worker,arn:aws:iam::123456789012:user/box",
     "sweep_minutes": "1",
     "alarm_email": "operator@example.com",
 }
@@ -68,6 +71,10 @@ def test_retention_is_as_chosen(chosen: Stage) -> None:
 def test_browsers_of_the_named_origin_may_call_and_upload(chosen: Stage) -> None:
     (api,) = chosen.resources("AWS::ApiGatewayV2::Api").values()
     assert api["CorsConfiguration"]["AllowOrigins"] == ["https://console.example.com"]
+    sent = {"authorization", "content-type", "idempotency-key", routes.VERSION_HEADER.lower()}
+    assert set(api["CorsConfiguration"]["AllowHeaders"]) == sent
+    read = {front.LENIENCY_HEADER, routes.VERSION_HEADER, "Retry-After"}
+    assert set(api["CorsConfiguration"]["ExposeHeaders"]) == read
     cors = [b["CorsConfiguration"] for b in chosen.resources("AWS::S3::Bucket").values() if "CorsConfiguration" in b]
     (rule,) = cors[0]["CorsRules"]
     assert (rule["AllowedMethods"], rule["AllowedOrigins"]) == (["PUT"], ["https://console.example.com"])
@@ -90,6 +97,7 @@ def test_limits_clock_and_deadlines_are_as_chosen(chosen: Stage) -> None:
 def test_the_running_code_is_told(chosen: Stage) -> None:
     assert json.loads(chosen.output("Settings")) == {
         "stage": "chosen",
+        "allow_loopback": False,
         "public_base_url": "https://calls.example.com",
         "callback_schedule_s": [0, 1, 1],
         "upload_deadline_s": 900,
@@ -97,6 +105,13 @@ def test_the_running_code_is_told(chosen: Stage) -> None:
         "recheck_s": 120,
         "work_visibility_s": 60,
     }
+
+
+def test_the_named_workers_and_nobody_else_of_the_account_may_be_the_worker(chosen: Stage) -> None:
+    role = chosen.resources("AWS::IAM::Role")[role_of(chosen.output("WorkerRoleArn"))]
+    principals = [statement["Principal"] for statement in role["AssumeRolePolicyDocument"]["Statement"]]
+    arns = [arn for principal in principals for arn in listed(principal.get("AWS", []))]
+    assert arns == CHOICES["worker_principals"].split(",")
 
 
 def test_every_alarm_is_mailed(chosen: Stage) -> None:

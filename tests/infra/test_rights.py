@@ -223,9 +223,30 @@ def test_every_function_runs_the_same_python_on_arm_with_tracing_and_the_core_la
     assert (prepare["Timeout"], prepare["MemorySize"], prepare["EphemeralStorage"]) == (900, 2048, {"Size": 4096})
 
 
+def test_every_function_logs_json_from_info_on_and_is_told_nothing_that_nobody_reads(stage: Stage) -> None:
+    for function in stage.functions.values():
+        logging = function["LoggingConfig"]
+        assert (logging["LogFormat"], logging["ApplicationLogLevel"], logging["SystemLogLevel"]) == (
+            "JSON",
+            "INFO",
+            "WARN",
+        )
+        assert {name for name in function["Environment"]["Variables"] if not name.startswith("CALLSCRIBE_")} == set()
+
+
+def test_a_receiver_that_is_disabled_raises_an_alarm(stage: Stage) -> None:
+    (found,) = stage.resources("AWS::Logs::MetricFilter").values()
+    assert found["LogGroupName"] == stage.functions["deliver_callback"]["LoggingConfig"]["LogGroup"]
+    assert found["FilterPattern"] == f'"{names.ENDPOINT_DISABLED_LOG}"'
+    (metric,) = found["MetricTransformations"]
+    alarms = stage.resources("AWS::CloudWatch::Alarm").values()
+    (alarm,) = (a for a in alarms if a["MetricName"] == metric["MetricName"])
+    assert (alarm["Namespace"], alarm["Threshold"]) == (metric["MetricNamespace"], 1) == ("callscribe/test", 1)
+
+
 def test_every_function_machine_and_the_api_have_their_alarms(stage: Stage) -> None:
     alarms = stage.resources("AWS::CloudWatch::Alarm").values()
-    watched = {(a["MetricName"], d["Value"]) for a in alarms for d in a["Dimensions"]}
+    watched = {(a["MetricName"], d["Value"]) for a in alarms for d in a.get("Dimensions", [])}
     for function in stage.functions.values():
         assert ("Errors", function["self"]) in watched
         assert ("Throttles", function["self"]) in watched

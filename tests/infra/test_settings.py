@@ -18,7 +18,20 @@ from infra.settings import BadSetting, StageSettings, from_context
 def test_without_any_context_the_stage_is_dev_on_aws_and_keeps_its_data() -> None:
     settings = from_context({})
     assert (settings.target, settings.stage, settings.retain_data) == ("aws", "dev", True)
-    assert settings.runtime_overrides() == {"stage": "dev"}
+
+
+def test_the_template_tells_the_running_code_every_value_that_it_knows() -> None:
+    told = from_context({}).runtime_overrides()
+    assert told == {
+        "stage": "dev",
+        "allow_loopback": False,
+        "upload_deadline_s": 3_600,
+        "job_deadline_s": 86_400,
+        "recheck_s": 300,
+        "work_visibility_s": 300,
+    }
+    explicit = {name: value for name, value in told.items() if name != "allow_loopback"}
+    assert from_context(explicit).runtime_overrides() == told
 
 
 def test_the_target_local_is_the_stage_local_unless_it_is_told_otherwise() -> None:
@@ -62,10 +75,9 @@ def test_what_the_running_code_is_told_it_understands() -> None:
 
 
 def test_the_defaults_are_those_of_the_running_code() -> None:
-    for name in ("job_deadline_s", "recheck_s", "work_visibility_s"):
+    for name in ("upload_deadline_s", "job_deadline_s", "recheck_s", "work_visibility_s"):
         assert getattr(StageSettings(), name) == getattr(parse_settings({}), name)
-    assert "`3600`" in str(module.__doc__)
-    assert parse_settings({}).upload_deadline_s == 3_600
+        assert f"| `{name}` | `{getattr(StageSettings(), name)}` |" in str(module.__doc__)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +113,8 @@ def test_the_defaults_are_those_of_the_running_code() -> None:
         ({"job_deadline_s": "5"}, "job_deadline_s=5", "300 to 604800"),
         ({"recheck_s": "5"}, "recheck_s=5", "60 to 86400"),
         ({"work_visibility_s": "5"}, "work_visibility_s=5", "30 to 43200"),
+        ({"worker_principals": "arn:aws:iam::123456789012:role/*"}, "worker_principals=", "ARNs of roles"),
+        ({"worker_principals": "*"}, "worker_principals=*", "ARNs of roles"),
         ({"sweep_minutes": "61"}, "sweep_minutes=61", "1 to 60"),
         ({"alarm_email": "nobody"}, "alarm_email=nobody", "e-mail"),
     ],

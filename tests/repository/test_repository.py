@@ -163,3 +163,9 @@ def breaches(folder: str, allowed: re.Pattern[str]) -> list[str]:
 )
 def test_a_folder_imports_only_what_its_rule_allows(folder: str, allowed: str) -> None:
     assert breaches(folder, re.compile(allowed)) == []
+
+
+def test_the_readmes_settings_table_is_that_of_the_code() -> None:
+    code = (ROOT / "infra/settings.py").read_text()
+    settings_table = code[code.index("| setting |") : code.index('"""\n\nimport re')]
+    assert settings_table in README

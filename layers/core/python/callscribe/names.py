@@ -21,6 +21,10 @@ ENV_WORK_QUEUE: Final = "CALLSCRIBE_WORK_QUEUE"
 ENV_SETTINGS: Final = "CALLSCRIBE_SETTINGS"  # JSON object: overrides of `ports.Settings`, by field name
 ENV_ENGINE: Final = "CALLSCRIBE_ENGINE"
 
+# What a browser of another origin may send and read, beyond what every browser may; a test knows who uses each.
+CORS_REQUEST_HEADERS: Final = ("authorization", "content-type", "idempotency-key", "x-invox-medical-api-version")
+CORS_RESPONSE_HEADERS: Final = ("X-Callscribe-Leniency", "X-Invox-Medical-Api-Version", "Retry-After")
+
 # DynamoDB: one table. See adapters/aws/table.py for the item layout.
 PARTITION_KEY: Final = "pk"
 SORT_KEY: Final = "sk"
@@ -39,5 +43,4 @@ RESULTS_PREFIX: Final = "results/"
 
 WORK_MESSAGE_VISIBILITY_S: Final = 300
 STACK_PREFIX: Final = "Callscribe"
-METRICS_NAMESPACE: Final = "callscribe"
 ENDPOINT_DISABLED_LOG: Final = "endpoint disabled"  # a log line with these words raises an alarm

@@ -13,7 +13,6 @@ from typing import Protocol, TypeVar
 from callscribe import names
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.callbacks import SCHEDULE_S, Answer
-from callscribe.domain.keyring import KeyRing
 from callscribe.domain.records import Change, Record
 from callscribe.domain.transcripts import Transcript
 
@@ -162,6 +161,28 @@ class Webhooks(Protocol):
         ...
 
 
+class Keys(Protocol):
+    """The root keys of the stage, and what follows from them: a `KeyRing`, or one that keeps itself up to date."""
+
+    @property
+    def current(self) -> str:
+        """The id of the root key that signs."""
+        ...
+
+    @property
+    def roots(self) -> Mapping[str, bytes]:
+        """Root keys by id, all of which verify."""
+        ...
+
+    def derive(self, purpose: str, *, root_id: str | None = None) -> bytes:
+        """See `KeyRing.derive`."""
+        ...
+
+    def webhook_secret(self, tenant_id: str, key_id: str) -> str:
+        """See `KeyRing.webhook_secret`."""
+        ...
+
+
 class Inspector(Protocol):
     """Looks into an audio file without trusting it."""
 
@@ -218,7 +239,7 @@ class Deps:
     task_reports: TaskReports
     webhooks: Webhooks
     inspector: Inspector
-    keyring: KeyRing
+    keyring: Keys
     settings: Settings
     now_ms: Callable[[], int]
     random_bytes: Callable[[int], bytes]

@@ -204,9 +204,9 @@ def _webhooks(env: Environment) -> Any:
 
 
 def _keyring(env: Environment) -> Any:
-    from callscribe.adapters.aws.secrets import load_keyring
+    from callscribe.adapters.aws.secrets import SecretKeys
 
-    return load_keyring(_client("secretsmanager", env), env[names.ENV_ROOT_KEYS_SECRET])
+    return SecretKeys(_client("secretsmanager", env), env[names.ENV_ROOT_KEYS_SECRET], now_ms=_now_ms)
 
 
 def _inspector(_env: Environment) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from callscribe.cli import callbacks, keys, tenants, transcribe
+from callscribe.cli import callbacks, keys, root_key, tenants, transcribe
 from callscribe.cli.edge import EXIT_CODES_HELP, CommandEdge
 from callscribe.cli.session import Options, Session, Tools
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(callbacks.app, name="callbacks")
+app.add_typer(root_key.app, name="root-key")
 app.command("transcribe")(transcribe.transcribe)
 app.command("result")(transcribe.result)
 

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,11 @@ from callscribe.cli.edge import UsageError
 from callscribe.errors import Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
+    from callscribe.adapters.aws.secrets import RootKeys
     from callscribe.ports import Deps
 
 LOCAL_FILE = Path(".callscribe/local.json")
+_NOT_THERE = frozenset({"ResourceNotFoundException", "ValidationError"})
 _NO_ACCESS = frozenset(
     {"AccessDenied", "AccessDeniedException", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException"}
 )
@@ -60,6 +63,30 @@ def open_deps(stage: Stage) -> "Deps":
     """
     from callscribe import wiring
 
+    _aim_at(stage)
+    try:
+        return wiring.operator_deps(stage.outputs)
+    except RuntimeError as error:
+        raise UsageError(f"the outputs of the stage {stage.name} are not complete: {error}") from error
+
+
+def rotate_root_key(stage: Stage, *, new_key: str, now_ms: int) -> "RootKeys":
+    """Publish a new root key of the stage, by the operator's own right to write its secret.
+
+    Raises Conflict, UsageError, Unauthenticated and Unavailable.
+    """
+    from callscribe.adapters.aws import clients, secrets
+
+    secret_id = stage.outputs.get("RootKeysSecret")
+    if not secret_id:
+        raise UsageError(f"the outputs of the stage {stage.name} do not name its RootKeysSecret")
+    _aim_at(stage)
+    with _explained(f"secret {secret_id}"):
+        return secrets.rotate(clients.client("secretsmanager"), secret_id, new_key=new_key, now_ms=now_ms)
+
+
+def _aim_at(stage: Stage) -> None:
+    """Let the AWS SDK of this process talk to the emulator of a laptop's stage."""
     if stage.aws_endpoint:
         # The only thing that the AWS SDK can be told by for clients that are made elsewhere.
         os.environ.update(
@@ -69,10 +96,6 @@ def open_deps(stage: Stage) -> "Deps":
             AWS_DEFAULT_REGION="us-east-1",
         )
         os.environ.pop("AWS_PROFILE", None)
-    try:
-        return wiring.operator_deps(stage.outputs)
-    except RuntimeError as error:
-        raise UsageError(f"the outputs of the stage {stage.name} are not complete: {error}") from error
 
 
 def _local_stage(content: Mapping[str, Any]) -> Stage:
@@ -93,26 +116,37 @@ def _deployed_stage(name: str) -> Stage:
     outputs = _stack_outputs(stack)
     if "ApiUrl" not in outputs:
         raise UsageError(f"the stack {stack} has no output ApiUrl: is it callscribe's?")
-    return Stage(name=name, base_url=outputs["ApiUrl"], outputs=outputs)
+    public = outputs.get("PublicBaseUrl", "")
+    # A laptop's front has an address that means nothing elsewhere: its gateway's is better.
+    base_url = public if public.startswith("https://") else outputs["ApiUrl"]
+    return Stage(name=name, base_url=base_url, outputs=outputs)
 
 
 def _stack_outputs(stack: str) -> dict[str, str]:
     """Outputs by name. Raises UsageError where there is no such stack, Unauthenticated and Unavailable."""
     import boto3
+
+    with _explained(f"stack {stack}"):
+        found = boto3.Session().client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Raise UsageError, Unauthenticated or Unavailable for what the AWS SDK raises when `what` is asked for."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
 
     try:
-        found = boto3.Session().client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        yield
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        if code == "ValidationError":
-            raise UsageError(f"no stack {stack} in this account and region: {message}") from error
+        if code in _NOT_THERE:
+            raise UsageError(f"no {what} in this account and region: {message}") from error
         kind = Unauthenticated if code in _NO_ACCESS else Unavailable
-        raise kind(f"AWS did not say where {stack} is: {message}") from error
+        raise kind(f"AWS refused access to the {what}: {message}") from error
     except NoCredentialsError as error:
         raise Unauthenticated("no AWS credentials: set AWS_PROFILE or log in") from error
     except (NoRegionError, ProfileNotFound) as error:
         raise UsageError(f"which AWS account and region? Set AWS_PROFILE and AWS_DEFAULT_REGION ({error})") from error
     except BotoCoreError as error:
-        raise Unavailable(f"AWS cannot be asked where {stack} is: {error}") from error
-    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+        raise Unavailable(f"AWS cannot be asked for the {what}: {error}") from error

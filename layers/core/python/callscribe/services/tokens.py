@@ -39,8 +39,9 @@ def issue(deps: Deps, key: ApiKey) -> IssuedToken:
         "iat": issued_s,
         "exp": issued_s + life_s,
     }
-    signing_key = deps.keyring.derive(_PURPOSE)
-    token = jwt.encode(claims, signing_key, algorithm=_ALGORITHM, headers={"kid": deps.keyring.current})
+    root_id = deps.keyring.current  # asked once: the keyring may learn of a rotation between two questions
+    signing_key = deps.keyring.derive(_PURPOSE, root_id=root_id)
+    token = jwt.encode(claims, signing_key, algorithm=_ALGORITHM, headers={"kid": root_id})
     return IssuedToken(token, life_s)
 
 
