@@ -18,8 +18,8 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    "overhead": Benchmark("benchmarks.overhead", (), "what the system adds to the engine's time: one job, then 25"),
-    "load": Benchmark("benchmarks.overhead", ("--only-load",), "25 recordings at once, and the memory they take"),
+    "overhead": Benchmark("benchmarks.overhead", (), "what the system adds to the engine's time, job after job"),
+    "load": Benchmark("benchmarks.overhead", ("--jobs", "25"), "25 recordings at once, and the memory they take"),
     "accuracy": Benchmark("benchmarks.accuracy", (), "the embedded engine's word error rate on genuine clips"),
 }
 

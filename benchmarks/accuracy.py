@@ -9,14 +9,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.recordings import CLIPS, Recording, demo_recording, not_speech, reference
-from benchmarks.word_errors import count_errors, words_of
 from callscribe.domain.audio import AudioLimits
 from callscribe.domain.transcripts import Transcript
 from callscribe.engines import load_engine
 from callscribe.engines.pipeline import make_transcriber
 from callscribe.media.inspect import inspect
 from callscribe.ports import Transcriber
+from local.recordings import CLIPS, Recording, demo_recording, not_speech, reference
+from local.word_errors import count_errors, words_of
 
 POOLED = ("librivox-0870", "librivox-0880", "librivox-0890", "jfk", "pv-diar")
 GOAL = 0.32

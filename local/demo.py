@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks.recordings import Recording, demo_recording
-from benchmarks.word_errors import count_errors, words_of
 from callscribe.client import Client, Status, Upload
 from callscribe.domain.transcripts import Segment
 from callscribe.errors import CallscribeError
-from local.deploy import DeployError
-from local.emulator import EmulatorError
 from local.receiver import CallbackNotVerified, Received, Receiver, verify_callback
-from local.synthesis import SynthesisError
-from local.system import LocalSystem, SystemSettings
+from local.recordings import Recording, demo_recording
+from local.signals import interrupt_when_told_to_end
+from local.system import START_ERRORS, LocalSystem, SystemSettings
+from local.word_errors import count_errors, words_of
 
 MAX_WORD_ERROR_RATE = 0.45
 _TIMEOUT_S = 180.0
+_INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 console = Console(highlight=False)
 
 
@@ -43,14 +43,17 @@ class Delivered:
 def main() -> int:
     """Exit status 0 only if every step happened and was verified."""
     started_s = time.monotonic()
+    interrupt_when_told_to_end()
     try:
         with _running_system() as system, Receiver() as receiver, tempfile.TemporaryDirectory() as folder:
             recording = demo_recording()
             delivered = run_main_job(system, receiver, recording.write_wav(Path(folder) / "call.wav"))
             _show(recording, delivered)
             judge(recording, delivered.segments)
-    except (DemoFailed, DeployError, EmulatorError, SynthesisError, CallscribeError, OSError) as error:
-        console.print(f"[red]the demo failed:[/red] {error}")
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except (DemoFailed, CallscribeError, *START_ERRORS) as error:
+        console.print(f"[red]the demo failed:[/red] {escape(str(error))}")
         return 1
     console.print(f"[bold green]callback verified[/bold green] ({time.monotonic() - started_s:.0f} s in all)")
     return 0

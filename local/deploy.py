@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,19 +51,18 @@ class _Asset:
 
 def deploy(
     assembly_dir: Path,
-    stacks: Sequence[str],
     endpoint_url: str,
     *,
     timeout_s: float = 120.0,
     report: Callable[[str], None] | None = None,
 ) -> Outputs:
-    """Deploy the named stacks (artifact ids or stack names; empty means all) in their order; return their outputs.
+    """Deploy the assembly's stacks in their order; return their outputs.
 
     A stack whose template did not change is left alone, a changed one is updated; one that cannot be updated is made
     anew if it holds no data. `report` gets a line per stack. Raises DeployError.
     """
     deployer = _Deployer(assembly_dir, endpoint_url, timeout_s, report or _say_nothing)
-    return {stack.name: deployer.deploy(stack) for stack in select_stacks(read_stacks(assembly_dir), stacks)}
+    return {stack.name: deployer.deploy(stack) for stack in read_stacks(assembly_dir)}
 
 
 def stack_outputs(stack_name: str, endpoint_url: str) -> dict[str, str]:
@@ -86,15 +85,6 @@ def read_stacks(assembly_dir: Path) -> list[Stack]:
         if artifact["type"] == "aws:cloudformation:stack"
     }
     return _in_order(stacks)
-
-
-def select_stacks(available: Sequence[Stack], wanted: Sequence[str]) -> list[Stack]:
-    """Those of `available` that are named in `wanted`, all if it is empty. Raises DeployError for an unknown name."""
-    known = {name for stack in available for name in (stack.artifact_id, stack.name)}
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        raise DeployError(f"the assembly has no stack {unknown[0]}; it has {', '.join(sorted(known))}")
-    return [stack for stack in available if not wanted or stack.artifact_id in wanted or stack.name in wanted]
 
 
 def zip_folder(folder: Path, target: Path) -> None:

@@ -42,7 +42,7 @@ class EmulatorSettings:
 
     `state_dir` None keeps nothing between runs. `port` 0 picks a free one. `lambda_concurrency` is the number of
     Lambda invocations that run at once, the others wait their turn; `lambda_processes` the number of Lambda
-    processes kept alive, about 60 MB each. `wait_scale` multiplies Step Functions waits and retry intervals.
+    processes kept alive, about 60 MB each. `kept_open` are descriptors that the process inherits.
     """
 
     log_file: Path
@@ -51,10 +51,10 @@ class EmulatorSettings:
     auth: bool = False
     lambda_concurrency: int = 8
     lambda_processes: int = 20
-    wait_scale: float = 1.0
     ready_timeout_s: float = 30.0
     python: Path = CLOUD_PYTHON
     extra_env: Mapping[str, str] = field(default_factory=dict)
+    kept_open: tuple[int, ...] = ()
 
 
 def free_port() -> int:
@@ -132,6 +132,7 @@ class Emulator:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=settings.kept_open,
             )
         try:
             self._wait_until_ready()
@@ -190,7 +191,6 @@ class Emulator:
             "TMPDIR": str(temp_dir),
             "LAMBDA_ACCOUNT_CONCURRENCY": str(settings.lambda_concurrency),
             "LAMBDA_WARM_TTL_SECONDS": "60",
-            "SFN_WAIT_SCALE": str(settings.wait_scale),
             "AWS_EC2_METADATA_DISABLED": "true",
             "CALLSCRIBE_LAMBDA_PROCESSES": str(settings.lambda_processes),
             "CALLSCRIBE_PARENT_PID": str(os.getpid()),

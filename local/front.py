@@ -6,11 +6,10 @@ It keeps method, target, headers and body as they came, adds what API Gateway ad
 import http.client
 import json
 import socket
-import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+
+from local.loopback import LoopbackServer
 
 GATEWAY_BODY_LIMIT_BYTES = 10 * 1024 * 1024
 GATEWAY_TIMEOUT_S = 30.0
@@ -43,7 +42,7 @@ class Refused(Exception):
         self.message = message
 
 
-class Front:
+class Front(LoopbackServer):
     """The front as a thread of this process; a context manager that starts and stops it."""
 
     def __init__(
@@ -62,39 +61,12 @@ class Front:
         self._server.prefix = f"/_aws/execute-api/{api_id}/{stage}"
         self._server.body_limit_bytes = body_limit_bytes
         self._server.timeout_s = timeout_s
-        self._thread: threading.Thread | None = None
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return self._server.server_port
+        super().__init__(self._server, "front")
 
     @property
     def base_url(self) -> str:
         """What a client puts before a path; no slash at the end."""
         return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="front", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop listening; requests under way are cut off. Safe to call twice."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._server.shutdown()
-            thread.join()
-        self._server.server_close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 class _Server(ThreadingHTTPServer):

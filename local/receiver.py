@@ -13,11 +13,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import rfc8785
 from standardwebhooks import Webhook, WebhookVerificationError
+
+from local.loopback import LoopbackServer
 
 _SECRET_PREFIX = "whsec_"
 
@@ -69,7 +70,7 @@ class Received:
         return payload if isinstance(payload, dict) else {}
 
 
-class Receiver:
+class Receiver(LoopbackServer):
     """The receiver as a thread of this process; a context manager that starts and stops it."""
 
     def __init__(self, port: int = 0) -> None:
@@ -80,7 +81,7 @@ class Receiver:
         self._default = Answer()
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.receiver = self
-        self._thread: threading.Thread | None = None
+        super().__init__(self._server, "receiver")
 
     @property
     def url(self) -> str:
@@ -122,28 +123,6 @@ class Receiver:
                         f" ({len(requests)} refused, {len(self._received)} requests in all)"
                     )
                 self._news.wait(left_s)
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="receiver", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop listening. Safe to call twice."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._server.shutdown()
-            thread.join()
-        self._server.server_close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def take(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Record a request that arrived and say what to answer; the server calls this."""

@@ -2,43 +2,54 @@
 
 import argparse
 import json
-import signal
 import sys
-import threading
+import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
-from local.deploy import DeployError
-from local.emulator import EmulatorError
-from local.synthesis import SynthesisError
-from local.system import DEFAULT_PORT, HOME, STAGE, LocalSystem, SystemSettings, write_private
+from local.signals import interrupt_when_told_to_end
+from local.state_lock import StateLock
+from local.system import DEFAULT_PORT, HOME, STAGE, START_ERRORS, LocalSystem, SystemSettings, write_private
 
-LOCAL_FILE = HOME / "local.json"
+_LOOK_S = 1.0
 console = Console(stderr=True, highlight=False)
 
 
 def main() -> int:
-    """Run until SIGINT or SIGTERM; 1 when the system could not start."""
+    """Run until SIGINT, SIGTERM or SIGHUP; 1 when the system could not start, or ended by itself."""
     arguments = _arguments()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    settings = SystemSettings(port=arguments.port, state_dir=HOME / "state", auth=arguments.auth)
+    interrupt_when_told_to_end()
     try:
-        with LocalSystem(settings, report=lambda line: console.print(f"[dim]{line}[/dim]")) as system:
-            swept = system.invoke("sweep")
-            write_private(LOCAL_FILE, describe(system))
-            try:
-                _print_welcome(system, swept)
-                _wait(stop, system)
-            finally:
-                LOCAL_FILE.unlink(missing_ok=True)
-                console.print("stopping …")
-    except (DeployError, EmulatorError, SynthesisError, OSError) as error:
-        console.print(f"[red]callscribe could not start:[/red] {error}", markup=True)
+        with StateLock(arguments.home / "state", port=arguments.port) as lock:
+            return _serve(arguments, lock)
+    except KeyboardInterrupt:
+        return 0
+    except START_ERRORS as error:
+        console.print(f"[red]callscribe could not start:[/red] {escape(str(error))}")
         return 1
-    return 0
+
+
+def _serve(arguments: argparse.Namespace, lock: StateLock) -> int:
+    local_file: Path = arguments.home / "local.json"
+    local_file.unlink(missing_ok=True)  # of one that was killed
+    settings = SystemSettings(
+        port=arguments.port,
+        state_dir=arguments.home / "state",
+        auth=arguments.auth,
+        log_dir=arguments.home / "logs",
+        kept_open=(lock.descriptor,),
+    )
+    with LocalSystem(settings, report=lambda line: console.print(f"[dim]{line}[/dim]")) as system:
+        try:
+            swept = system.invoke("sweep")
+            write_private(local_file, describe(system))
+            _print_welcome(system, swept)
+            return _watch(system)
+        finally:
+            local_file.unlink(missing_ok=True)
+            console.print("stopping …")
 
 
 def describe(system: LocalSystem) -> dict[str, object]:
@@ -59,6 +70,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="port of the base URL on 127.0.0.1")
     parser.add_argument("--auth", action="store_true", help="enforce the roles' permissions")
+    parser.add_argument("--home", type=Path, default=HOME, help="folder of state, logs and local.json")
     return parser.parse_args()
 
 
@@ -77,11 +89,13 @@ def _print_welcome(system: LocalSystem, swept: object) -> None:
     sys.stdout.flush()
 
 
-def _wait(stop: threading.Event, system: LocalSystem) -> None:
-    while not stop.wait(1):
-        if not system.emulator.is_running():
-            console.print(f"[red]the laptop cloud ended by itself; its log:[/red]\n{system.emulator.log_tail()}")
-            return
+def _watch(system: LocalSystem) -> int:
+    """Keep the workers alive for as long as the cloud is; 1 when that ends by itself."""
+    while system.emulator.is_running():
+        system.keep_workers()
+        time.sleep(_LOOK_S)
+    console.print(f"[red]the laptop cloud ended by itself; its log:[/red]\n{escape(system.emulator.log_tail())}")
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """The whole system on a laptop: template, cloud, stacks, worker and front, started together and ended together."""
 
 import contextlib
+import functools
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,15 +17,24 @@ from callscribe import wiring
 from callscribe.errors import NotFound
 from callscribe.ports import Deps
 from callscribe.services import accounts
-from local.deploy import deploy
-from local.emulator import ROOT, Emulator, EmulatorSettings, aws_environment, scrubbed_environment
+from local.deploy import DeployError, deploy
+from local.emulator import (
+    ROOT,
+    Emulator,
+    EmulatorError,
+    EmulatorSettings,
+    aws_environment,
+    scrubbed_environment,
+)
 from local.front import Front, api_id_of
-from local.synthesis import synthesise
+from local.synthesis import SynthesisError, synthesise
+from local.workers import KeptWorker, WorkerError, WorkerProcess
 
 HOME = ROOT / ".callscribe"
 STAGE = "local"
 DEFAULT_PORT = 8420
-_WORKER_GRACE_S = 10.0
+START_ERRORS = (DeployError, EmulatorError, SynthesisError, WorkerError, OSError)
+_ANSWER_TIMEOUT_S = 60.0
 
 # How the laptop's stage differs from a real one: it may call back to loopback, forgets on demand, looks more often.
 CONTEXT = {
@@ -40,7 +49,10 @@ CONTEXT = {
 
 @dataclass(frozen=True)
 class SystemSettings:
-    """What a caller chooses. `state_dir` None keeps nothing; `port` 0 picks a free one; `context`: stage settings."""
+    """What a caller chooses. `state_dir` None keeps nothing; `port` 0 picks a free one; `context`: stage settings.
+
+    `kept_open` are descriptors that the emulator inherits, such as a lock on its state.
+    """
 
     port: int = DEFAULT_PORT
     state_dir: Path | None = None
@@ -48,6 +60,7 @@ class SystemSettings:
     workers: int = 1
     log_dir: Path = HOME / "logs"
     context: Mapping[str, str] = field(default_factory=dict)
+    kept_open: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,13 +74,16 @@ class Credentials:
 
 
 class LocalSystem:
-    """A context manager: everything runs inside it, nothing is left after it. `report` gets a line per step."""
+    """A context manager: everything answers inside it, nothing is left after it. `report` gets a line per step.
+
+    Entering raises one of START_ERRORS.
+    """
 
     def __init__(self, settings: SystemSettings, *, report: Callable[[str], None] = lambda _line: None) -> None:
         self.settings = settings
         self._report = report
         self._open = contextlib.ExitStack()
-        self.workers: list[WorkerProcess] = []
+        self.workers: list[KeptWorker] = []
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as opening:
@@ -89,20 +105,19 @@ class LocalSystem:
         """Dependencies of an operator of this stage."""
         return wiring.operator_deps(self.outputs, aws=aws_environment(self.emulator.endpoint_url))
 
-    def start_worker(self) -> "WorkerProcess":
-        """One more worker process; it stops with the system."""
-        number = len(self.workers)
-        environment = _worker_environment(self.emulator, self.outputs, as_role=self.settings.auth)
-        worker = WorkerProcess(environment, self.settings.log_dir / f"worker-{number}.log")
-        self._open.callback(worker.stop)
-        self.workers.append(worker)
-        return worker
+    def keep_workers(self) -> None:
+        """Start again every worker that has ended; call it every second or so."""
+        for worker in self.workers:
+            worker.keep()
 
     def invoke(self, function: str) -> Any:
-        """Run one of the stage's Lambdas now, such as `sweep`, and give its answer."""
+        """Run the stage's Lambda of the folder `functions/<function>` now, such as `sweep`, and give its answer."""
         client = self.emulator.client("lambda")
-        listed = client.list_functions()["Functions"]
-        name = next(one["FunctionName"] for one in listed if function in one["FunctionName"].lower().replace("_", ""))
+        pages = client.get_paginator("list_functions").paginate()
+        description = f"callscribe: {function.replace('_', ' ')}"
+        (name,) = [
+            one["FunctionName"] for page in pages for one in page["Functions"] if one["Description"] == description
+        ]
         return json.load(client.invoke(FunctionName=name, Payload=b"{}")["Payload"])
 
     def _start(self, opening: contextlib.ExitStack) -> None:
@@ -116,59 +131,45 @@ class LocalSystem:
         context = {**CONTEXT, "public_base_url": public_base_url, **settings.context}
         assembly = synthesise(context, HOME / "cache")
         self._report("starting the laptop cloud …")
-        self.emulator = opening.enter_context(
-            Emulator(EmulatorSettings(settings.log_dir / "cloud.log", state_dir=settings.state_dir, auth=settings.auth))
-        )
+        self.emulator = opening.enter_context(Emulator(_emulator_settings(settings)))
         self._report("deploying the stacks …")
-        stacks = deploy(assembly, [], self.emulator.endpoint_url, report=self._report)
+        stacks = deploy(assembly, self.emulator.endpoint_url, report=self._report)
         self.outputs = {name: value for outputs in stacks.values() for name, value in outputs.items()}
         self.credentials = _credentials(self.deps(), settings.state_dir)
         api_id = api_id_of(self.outputs["ApiUrl"])
         self.front = Front(self.emulator.endpoint_url, api_id, port=settings.port)
         opening.callback(self.front.stop)
         self.front.start()
-        for _ in range(settings.workers):
-            self.start_worker()
+        self._start_workers()
+        _require_answer(self.base_url)
+        for worker in self.workers:
+            worker.process.wait_until_ready()
         self._report(f"listening on {self.base_url}")
 
+    def _start_workers(self) -> None:
+        for number in range(self.settings.workers):
+            worker = KeptWorker(functools.partial(self._start_worker, number), report=self._report)
+            self._open.callback(worker.stop)
+            self.workers.append(worker)
 
-class WorkerProcess:
-    """One worker as a child process; ready when it says so in its log."""
+    def _start_worker(self, number: int) -> WorkerProcess:
+        environment = _worker_environment(self.emulator, self.outputs, as_role=self.settings.auth)
+        return WorkerProcess(environment, self.settings.log_dir / f"worker-{number}.log")
 
-    def __init__(self, environment: Mapping[str, str], log_file: Path) -> None:
-        log_file.parent.mkdir(parents=True, exist_ok=True)
-        with log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, str(ROOT / "functions" / "transcribe_worker" / "worker.py")],
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
 
-    @property
-    def pid(self) -> int:
-        """Process id, and id of the group that its engine processes belong to."""
-        return self._process.pid
-
-    def kill(self) -> None:
-        """SIGKILL, to it and its engine processes: as if the machine were gone."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def stop(self) -> None:
-        """Let it finish the work at hand for some seconds, then end it; the rest is taken up by another worker."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_WORKER_GRACE_S)
-        self.kill()
+def _emulator_settings(settings: SystemSettings) -> EmulatorSettings:
+    return EmulatorSettings(
+        settings.log_dir / "cloud.log",
+        state_dir=settings.state_dir,
+        auth=settings.auth,
+        kept_open=settings.kept_open,
+    )
 
 
 def _worker_environment(emulator: Emulator, outputs: Mapping[str, str], *, as_role: bool) -> dict[str, str]:
     environment = scrubbed_environment() | aws_environment(emulator.endpoint_url) | wiring.environment_of(outputs)
+    # A worker that is killed leaves the recording at hand in its temporary folder: the cloud's own goes at its stop.
+    environment["TMPDIR"] = str(emulator.temp_dir)
     if as_role:
         role = emulator.client("sts").assume_role(RoleArn=outputs["WorkerRoleArn"], RoleSessionName="worker")
         credentials = role["Credentials"]
@@ -188,6 +189,15 @@ def _require_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise OSError(f"port {port} of 127.0.0.1 is taken; choose another: make serve PORT=…") from error
+
+
+def _require_answer(base_url: str) -> None:
+    """Ask for the page at the root, through front, gateway and Lambda. Raises OSError when it does not come."""
+    try:
+        # The URL is ours and http:
+        urllib.request.urlopen(f"{base_url}/", timeout=_ANSWER_TIMEOUT_S).close()  # noqa: S310 - loopback
+    except urllib.error.URLError as error:
+        raise OSError(f"{base_url}/ does not answer as it should: {error}") from error
 
 
 def _credentials(deps: Deps, state_dir: Path | None) -> Credentials:

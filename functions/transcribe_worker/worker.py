@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ log = logging.getLogger("callscribe.worker")
 
 _RECEIVE_WAIT_S = 2  # so long a stop may have to wait for an idle worker; a queue would allow 20
 _RETRY_VISIBILITY_S = 10  # after an error of ours, before another try
+_PARENT_CHECK_S = 0.5
 
 
 class KeptHidden:
@@ -104,11 +106,23 @@ class Worker:
             log.warning("job %s comes back when its visibility runs out", message.job_id)
 
 
+def end_with_parent(parent_pid: int) -> None:
+    """Once `parent_pid` is no longer the parent, end at once, the engine's processes included; the job is redone."""
+    while os.getppid() == parent_pid:
+        time.sleep(_PARENT_CHECK_S)
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)  # not a group of its own: its engine's processes leave when their input ends
+
+
 def main() -> None:
-    """Run until SIGTERM or SIGINT, or until idle for `--idle-s`."""
+    """Run until SIGTERM or SIGINT, until idle for `--idle-s`, or until the parent is gone (`--parent-pid`)."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--idle-s", type=float, default=None, help="leave after so many seconds without work")
+    parser.add_argument("--parent-pid", type=int, default=None, help="leave once this process is not the parent")
     arguments = parser.parse_args()
+    if arguments.parent_pid is not None:
+        threading.Thread(target=end_with_parent, args=(arguments.parent_pid,), daemon=True).start()
     wiring.configure_logging()
     deps = wiring.aws_deps("store", "uploads", "results", "task_reports")
     worker = Worker(deps, wiring.work_queue(), wiring.transcriber(), idle_s=arguments.idle_s)

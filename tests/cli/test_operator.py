@@ -73,6 +73,19 @@ def test_a_key_gets_only_the_scopes_and_options_it_was_given(run: Run, service: 
     assert (made["scopes"], made["options"]) == (["transcribe"], ["created-at-string"])
 
 
+def test_a_key_can_be_made_that_may_do_nothing(run: Run, service: Service) -> None:
+    made = _json(run, "keys", "create", "--scope", "none")
+    assert made["scopes"] == []
+    key = accounts.authenticate(service.deps, key_id=made["app_id"], secret=made["api_key"])
+    assert key.scopes == frozenset()
+
+
+@pytest.mark.parametrize("scopes", [["everything"], ["none", "transcribe"]])
+def test_scopes_that_there_are_not_are_refused(run: Run, scopes: list[str]) -> None:
+    done = run("keys", "create", *(part for scope in scopes for part in ("--scope", scope)))
+    assert (done.exit_code, "none" in done.stderr) == (ExitCode.USAGE, True)
+
+
 def test_an_option_that_no_dialect_has_is_refused_with_those_there_are(run: Run) -> None:
     done = run("keys", "create", "--option", "nonsense")
     assert done.exit_code == ExitCode.USAGE
@@ -93,11 +106,14 @@ def test_an_expired_key_is_listed_as_expired(run: Run, service: Service, tenant_
 
 
 def test_a_foreign_key_cannot_be_revoked(run: Run, service: Service, tenant_id: str) -> None:
-    assert run("keys", "revoke", service.key.id, "--tenant", tenant_id).exit_code == ExitCode.REFUSED
+    done = run("keys", "revoke", service.key.id, "--tenant", tenant_id)
+    assert (done.exit_code, f"of the tenant {tenant_id}" in done.stderr) == (ExitCode.REFUSED, True)
+    assert "--tenant" in done.stderr
 
 
-def test_keys_of_an_unknown_tenant_are_refused(run: Run) -> None:
-    done = run("keys", "create", "--tenant", "tnone")
+@pytest.mark.parametrize("command", [("keys", "create"), ("keys", "list"), ("callbacks", "list")])
+def test_an_unknown_tenant_is_told_so(run: Run, command: tuple[str, str]) -> None:
+    done = run(*command, "--tenant", "tnone")
     assert (done.exit_code, "no tenant tnone" in done.stderr) == (ExitCode.REFUSED, True)
 
 
@@ -139,6 +155,21 @@ def test_the_log_for_people_shows_attempts_of_one_job_and_controls_no_terminal(
     assert "\x1b" not in done.stdout
 
 
+def test_the_log_shows_how_long_an_attempt_took_that_got_no_answer(run: Run, service: Service, tenant_id: str) -> None:
+    callback = _delivered(service, tenant_id, "one", CallbackState.FAILED)
+    for number, took_ms in ((2, 15_000), (3, 0), (4, None)):
+        made = Attempt(
+            tenant_id, "one", 0, number, callback.created_at_ms, Outcome.RETRY, error="timeout", duration_ms=took_ms
+        )
+        service.deps.store.commit(insert(made))
+    shown = run("callbacks", "list", "--tenant", tenant_id, "--job", "one").stdout
+    assert [line.rpartition(", ")[2] for line in shown.splitlines()[-3:]] == [
+        "timeout in 15000 ms",
+        "timeout in 0 ms",
+        "timeout in - ms",
+    ]
+
+
 def test_only_failed_callbacks_are_listed_when_asked_for(run: Run, service: Service, tenant_id: str) -> None:
     for state in CallbackState:
         _delivered(service, tenant_id, f"job-{state}", state)
@@ -170,6 +201,28 @@ def test_what_is_being_replayed_already_is_not_replayed_again(run: Run, service:
     assert _json(run, *window) == []
 
 
+def test_what_is_still_being_delivered_is_refused_when_named(run: Run, service: Service, tenant_id: str) -> None:
+    _delivered(service, tenant_id, "one", CallbackState.PENDING)
+    done = run("callbacks", "replay", "one", "--tenant", tenant_id)
+    assert (done.exit_code, "still being delivered" in done.stderr) == (ExitCode.REFUSED, True)
+
+
+@pytest.mark.parametrize("which", [["one"], ["--since", "1d"]])
+def test_a_replay_to_a_disabled_receiver_is_refused_with_how_to_enable_it(
+    run: Run, service: Service, tenant_id: str, which: list[str]
+) -> None:
+    _delivered(service, tenant_id, "one", CallbackState.DISABLED)
+    _disable(service, tenant_id)
+    done = run("callbacks", "replay", *which, "--tenant", tenant_id)
+    assert done.exit_code == ExitCode.REFUSED
+    assert "is disabled, because it answered 410" in done.stderr
+    assert "1 on their way" not in done.stderr
+    assert service.deps.store.get(Callback, tenant_id, "one", 1) is None
+    assert f"callscribe callbacks enable {URL}" in done.stderr
+    assert run("callbacks", "enable", URL, "--tenant", tenant_id).exit_code == ExitCode.OK
+    assert run("callbacks", "replay", *which, "--tenant", tenant_id).exit_code == ExitCode.OK
+
+
 def test_replay_wants_a_job_or_a_window(run: Run) -> None:
     assert run("callbacks", "replay").exit_code == ExitCode.USAGE
     assert run("callbacks", "replay", "one", "--since", "1d").exit_code == ExitCode.USAGE
@@ -185,7 +238,8 @@ def test_replay_of_an_unknown_job_is_refused(run: Run) -> None:
         (Answer(204, 5), ExitCode.OK),
         (Answer(500, 5, "broken"), ExitCode.JOB_FAILED),
         (Answer(302, 5), ExitCode.JOB_FAILED),
-        (OutboundFailed("timeout", "no answer within 15 s"), ExitCode.UNREACHABLE),
+        (OutboundFailed("timeout", "no answer within 15 s"), ExitCode.JOB_FAILED),
+        (OutboundFailed("connect", "nobody listens"), ExitCode.JOB_FAILED),
     ],
 )
 def test_a_ping_is_signed_and_its_exit_code_says_how_it_went(
@@ -199,14 +253,38 @@ def test_a_ping_is_signed_and_its_exit_code_says_how_it_went(
     assert names.SERVICE in webhooks.posts[-1].headers["user-agent"]
 
 
-def test_a_disabled_receiver_is_enabled(run: Run, service: Service, tenant_id: str) -> None:
-    with pytest.raises(NotFound):
-        callbacks.enable(service.deps, tenant_id=tenant_id, url=URL)
-    assert run("callbacks", "enable", URL, "--tenant", tenant_id).exit_code == ExitCode.REFUSED
+def test_a_ping_that_nobody_answered_is_told_in_either_form(run: Run, service: Service) -> None:
+    webhooks = service.deps.webhooks
+    assert isinstance(webhooks, MemoryWebhooks)
+    webhooks.answer_with(*[OutboundFailed("connect", "nobody listens")] * 2)
+    assert run("callbacks", "ping", URL).stdout == f"{URL} did not answer: connect: nobody listens\n"
+    told = json.loads(run("callbacks", "ping", URL, "-o", "json").stdout)
+    assert (told["accepted"], told["status"], told["error"]) == (False, None, "connect: nobody listens")
+
+
+def test_a_ping_to_an_address_that_the_guard_refuses_is_refused_as_the_help_says(run: Run, service: Service) -> None:
+    webhooks = service.deps.webhooks
+    assert isinstance(webhooks, MemoryWebhooks)
+    webhooks.refuse["https://10.0.0.1/"] = "address"
+    assert run("callbacks", "ping", "https://10.0.0.1/").exit_code == ExitCode.REFUSED
+    told = " ".join(run("callbacks", "ping", "--help").stdout.split())
+    assert "Exit code 1 unless the receiver answers 2xx" in told
+    assert "6 for an address that is not allowed" in told
+
+
+def _disable(service: Service, tenant_id: str) -> Endpoint:
     endpoint = Endpoint(
         tenant_id, callbacks._digest(URL), URL, 1, 1, disabled_at_ms=1, disabled_because="it answered 410"
     )
     service.deps.store.commit(insert(endpoint))
+    return endpoint
+
+
+def test_a_disabled_receiver_is_enabled(run: Run, service: Service, tenant_id: str) -> None:
+    with pytest.raises(NotFound):
+        callbacks.enable(service.deps, tenant_id=tenant_id, url=URL)
+    assert run("callbacks", "enable", URL, "--tenant", tenant_id).exit_code == ExitCode.REFUSED
+    endpoint = _disable(service, tenant_id)
     assert run("callbacks", "enable", URL, "--tenant", tenant_id).exit_code == ExitCode.OK
     enabled = service.deps.store.get(Endpoint, tenant_id, endpoint.url_sha256)
     assert enabled is not None

@@ -157,6 +157,16 @@ def test_a_deployed_stage_without_a_tenant_asks_for_one(nowhere: Path) -> None:
     assert (done.exit_code, "--tenant" in done.stderr) == (ExitCode.USAGE, True)
 
 
+@pytest.mark.parametrize("command", [["transcribe", "call.wav"], ["keys", "list"]])
+def test_a_laptops_file_without_its_cloud_is_told_by_the_way_to_start_it(folder: Path, command: list[str]) -> None:
+    content = {**LOCAL, "base_url": "http://127.0.0.1:1", "aws_endpoint": "http://127.0.0.1:1"}
+    (folder / LOCAL_FILE).write_text(json.dumps(content))
+    Path("call.wav").write_bytes(b"RIFF....WAVE")
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == ExitCode.UNREACHABLE
+    assert "the laptop cloud is not running (`make serve`): nothing answers at 127.0.0.1:1" in done.stderr
+
+
 def test_help_loads_neither_the_aws_sdk_nor_an_http_client() -> None:
     code = (
         "import sys; from callscribe.cli import app\n"

@@ -1,10 +1,14 @@
 """`callscribe transcribe` and `callscribe result` against the real dialect on a loopback port."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from callscribe.cli import output
 from callscribe.cli.edge import EXIT_CODES_HELP, ExitCode
 from callscribe.exports import render
 from callscribe.services import accounts
@@ -99,14 +103,107 @@ def test_exit_1_and_the_reason_when_a_recording_cannot_be_transcribed(run: Run, 
     assert "audio_unreadable" in done.stderr
 
 
-def test_exit_2_for_a_file_that_is_no_recording_before_anything_is_sent(
-    run: Run, service: Service, recording: Path, tmp_path: Path
-) -> None:
+def test_exit_2_for_a_file_that_is_no_recording_and_nothing_is_sent(run: Run, service: Service, tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("not a recording")
-    done = run("transcribe", str(recording), str(notes))
+    done = run("transcribe", str(notes))
     assert (done.exit_code, service.requests) == (ExitCode.USAGE, [])
-    assert "notes.txt" in done.stderr
+    assert f"{notes}: no recording that the service takes" in done.stderr
+
+
+def test_missing_and_unsupported_files_are_told_and_the_others_are_done(
+    run: Run, recording: Path, tmp_path: Path
+) -> None:
+    notes, missing, failing = tmp_path / "notes.txt", tmp_path / "missing.wav", tmp_path / "bad.wav"
+    notes.write_text("not a recording")
+    failing.write_bytes(FAILS)
+    done = run("transcribe", *map(str, (missing, recording, notes, tmp_path, failing)))
+    assert (done.exit_code, done.stdout) == (ExitCode.USAGE, f"== {recording} ==\n{TEXT}")
+    for path, reason in ((missing, "cannot be read: No such file"), (notes, "no recording"), (tmp_path, "cannot be")):
+        assert f"{path}: {reason}" in done.stderr
+    assert run("transcribe", str(failing), str(missing)).exit_code == ExitCode.JOB_FAILED
+
+
+def test_two_results_for_one_file_are_refused_before_anything_is_sent(
+    run: Run, service: Service, recording: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "b").mkdir()
+    namesake = tmp_path / "b" / recording.name
+    namesake.write_bytes(WAV)
+    done = run("transcribe", "-d", str(tmp_path / "out"), str(recording), str(namesake))
+    assert (done.exit_code, service.requests) == (ExitCode.USAGE, [])
+    assert f"{recording} and {namesake} would both be written to" in done.stderr
+    assert run("transcribe", str(recording), str(namesake)).exit_code == ExitCode.OK
+
+
+@pytest.mark.parametrize("folder", ["a-file/out", "a-file", "/proc"])
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_sent(
+    run: Run, service: Service, recording: Path, tmp_path: Path, folder: str
+) -> None:
+    (tmp_path / "a-file").write_text("")
+    done = run("transcribe", "-d", str(tmp_path / folder), str(recording))
+    assert (done.exit_code, service.requests) == (ExitCode.USAGE, [])
+    assert isinstance(done.exception, SystemExit)
+    assert folder in done.stderr
+
+
+def test_the_check_of_the_folder_leaves_nothing_behind(run: Run, tmp_path: Path) -> None:
+    done = run("transcribe", "-d", str(tmp_path / "out"), str(tmp_path / "missing.wav"))
+    assert (done.exit_code, list((tmp_path / "out").iterdir())) == (ExitCode.USAGE, [])
+
+
+def test_exit_7_with_the_request_id_when_a_file_cannot_be_written_after_the_work_and_the_rest_is(
+    run: Run, recording: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.wav"
+    other.write_bytes(WAV)
+    (tmp_path / "out" / "call.wav.txt").mkdir(parents=True)  # where the result should go
+    done = run("transcribe", "-d", str(tmp_path / "out"), str(recording), str(other))
+    assert done.exit_code == ExitCode.NOT_WRITTEN
+    assert "call.wav.txt cannot be written: Is a directory; the result is kept: callscribe result " in done.stderr
+    request_id = done.stderr.split()[-1]
+    assert run("result", request_id).stdout == TEXT
+    assert (tmp_path / "out" / "other.wav.txt").read_text() == TEXT
+
+
+def _command(service: Service, folder: Path, *arguments: str) -> list[str]:
+    assert not any((above / ".callscribe").exists() for above in (folder, *folder.parents))
+    return [sys.executable, "-m", "callscribe.cli", *service.credentials, *arguments]
+
+
+def test_exit_7_with_the_request_id_when_stdout_is_full(service: Service, recording: Path) -> None:
+    command = _command(service, recording.parent, "transcribe", str(recording))
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=recording.parent)
+    assert done.returncode == ExitCode.NOT_WRITTEN
+    reason = f"{recording}: stdout cannot be written: No space left on device; the result is kept: callscribe result "
+    assert done.stderr.splitlines()[-1].startswith(reason)
+
+
+def test_a_reader_who_has_gone_ends_the_command_quietly(service: Service, recording: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = _command(service, recording.parent, "transcribe", str(recording), str(recording))
+    with os.fdopen(writing, "wb") as gone:
+        done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, text=True, cwd=recording.parent)
+    assert done.returncode == ExitCode.NOT_WRITTEN
+    assert {line.rpartition(": ")[2] for line in done.stderr.splitlines()} <= {"uploading", "pending", "completed"}
+
+
+def test_a_notice_that_cannot_be_written_is_lost_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w", buffering=1) as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", full)
+        output.notice("nobody will read this")
+        full.detach()
+
+
+@pytest.mark.parametrize("body", [WAV, LONG])
+def test_json_states_the_durations_only_where_the_service_does(run: Run, tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "call.wav"
+    path.write_bytes(body)
+    transcript = json.loads(run("transcribe", "-o", "json", str(path)).stdout)["transcript"]
+    expected = (CALL.duration_s, CALL.speech_s) if body is LONG else (None, None)
+    assert (transcript["duration_s"], transcript["speech_s"]) == expected
 
 
 def test_exit_2_for_several_subtitle_files_on_one_stdout(run: Run, recording: Path) -> None:

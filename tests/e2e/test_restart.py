@@ -10,10 +10,9 @@ from benchmarks.memory import descendants
 from callscribe.client import Client, Status
 from local.receiver import Receiver, verify_callback
 from local.system import LocalSystem, SystemSettings
+from tests.e2e.conftest import CONTEXT, told
 
 pytestmark = [pytest.mark.e2e, pytest.mark.emulator]
-
-CONTEXT = {"recheck_s": "1", "work_visibility_s": "6", "callback_schedule_s": "0,1,1,1,2,2"}
 
 
 def started(tmp_path: Path, *, workers: int) -> LocalSystem:
@@ -23,11 +22,14 @@ def started(tmp_path: Path, *, workers: int) -> LocalSystem:
     return LocalSystem(settings)
 
 
-def test_a_job_interrupted_by_a_stop_is_finished_after_the_next_start(tmp_path: Path, clip: Path) -> None:
+def test_a_job_interrupted_by_a_stop_is_finished_after_the_next_start_and_a_stop_leaves_nothing(
+    tmp_path: Path, clip: Path
+) -> None:
     with Receiver() as receiver:
         with started(tmp_path, workers=0) as before:
             made = before.credentials
-            with Client(before.base_url, made.app_id, made.api_key) as client:
+            soon = told(before, "audio uploaded", "prepare audio", recheck_s=1)
+            with soon, Client(before.base_url, made.app_id, made.api_key) as client:
                 done = client.create_upload("audio/flac")
                 upload = client.create_upload("audio/flac", callback_url=receiver.url)
                 client.upload(upload.url, clip, "audio/flac")
@@ -45,15 +47,11 @@ def test_a_job_interrupted_by_a_stop_is_finished_after_the_next_start(tmp_path: 
             with Client(after.base_url, made.app_id, made.api_key) as client:
                 assert client.result(upload.request_id).status is Status.COMPLETED
                 assert client.result(done.request_id).status is Status.PENDING
-
-
-def test_nothing_is_left_running_after_a_stop(tmp_path: Path) -> None:
-    before = set(descendants(os.getpid()))
-    with started(tmp_path, workers=1) as system:
-        temporary = system.emulator.temp_dir
-        assert temporary is not None
-        assert temporary.exists()
-        running = set(descendants(os.getpid())) - before
-        assert {system.workers[0].pid, system.emulator.pid} <= running
+            temporary = after.emulator.temp_dir
+            assert temporary is not None
+            assert temporary.exists()
+            assert after.emulator.pid is not None
+            roots = (after.workers[0].process.pid, after.emulator.pid)
+            running = {*roots, *(pid for root in roots for pid in descendants(root))}
     assert running & set(descendants(os.getpid())) == set()
     assert not temporary.exists()

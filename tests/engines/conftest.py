@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.recordings import demo_recording, read_clip
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.transcripts import Transcript
 from callscribe.engines.base import Engine
 from callscribe.engines.pipeline import make_transcriber
 from callscribe.engines.pocketsphinx import PocketSphinx
+from local.recordings import demo_recording, read_clip
 from tests.engines.fakes import NO_FILE, facts_of, in_blocks
 
 Samples = NDArray[np.float32]

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.recordings import demo_recording, not_speech, read_clip
 from callscribe.domain.transcripts import Word
 from callscribe.engines.base import Recognised
 from callscribe.engines.pipeline import Assembly, Piece, make_transcriber, place
 from callscribe.errors import FailureCode, JobFailed
 from callscribe.media.speech import Span
+from local.recordings import demo_recording, not_speech, read_clip
 from tests.engines.conftest import Run
 from tests.engines.fakes import INFO, NO_FILE, Samples, ScriptedEngine, facts_of, in_blocks, with_rate
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.recordings import demo_recording, read_clip, reference
-from benchmarks.word_errors import word_error_rate
 from callscribe.domain.transcripts import Transcript
 from callscribe.engines import load_engine
 from callscribe.engines.base import Chunk, Hints
 from callscribe.engines.pocketsphinx import PocketSphinx
 from callscribe.errors import FailureCode, Invalid, JobFailed, Unavailable
+from local.recordings import demo_recording, read_clip, reference
+from local.word_errors import word_error_rate
 from tests.engines.conftest import Run
 
 PHRASE = Chunk(read_clip("librivox-0880"))

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.recordings import DEMO_TURNS, demo_recording, distinct_recordings, reference
-from benchmarks.word_errors import count_errors, word_error_rate, words_of
+from local.recordings import DEMO_TURNS, demo_recording, distinct_recordings, reference
+from local.word_errors import count_errors, word_error_rate, words_of
 
 
 def test_distinct_recordings_are_all_different_and_the_same_on_every_call() -> None:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.recordings import CLIPS, DEMO_TURNS, read_clip
 from callscribe.domain.transcripts import Segment, Transcript, Word
 from callscribe.engines.speakers import Voices, VoiceWindow, describe_voice, split_by_speaker, tell_apart
 from callscribe.media.speech import find_speech
+from local.recordings import CLIPS, DEMO_TURNS, read_clip
 
 Samples = NDArray[np.float32]
 

@@ -101,6 +101,37 @@ def test_an_idle_worker_leaves_by_itself_when_it_is_told_how_long_to_wait(
     assert "worker stopped" in (tmp_path / "worker.log").read_text()
 
 
+def test_a_worker_does_not_outlive_the_process_that_started_it(queue: EmptyQueue, tmp_path: Path) -> None:
+    script = str(ROOT / "functions" / "transcribe_worker" / "worker.py")
+    runner = f"""
+import os, subprocess, sys, time
+command = [sys.executable, {script!r}, "--parent-pid", str(os.getpid())]
+with open({str(tmp_path / "worker.log")!r}, "wb") as log:
+    worker = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+print(worker.pid, flush=True)
+time.sleep(100)
+"""
+    environment = environment_for(f"http://127.0.0.1:{queue.server_port}")
+    command = [sys.executable, "-c", runner]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        worker = Path("/proc", process.stdout.readline().strip())
+        assert queue.polled.wait(READY_S), (tmp_path / "worker.log").read_text()
+        assert lives(worker)
+        process.kill()
+    deadline_s = time.monotonic() + STOP_S
+    while lives(worker):
+        assert time.monotonic() < deadline_s, "the worker is left"
+        time.sleep(0.1)
+
+
+def lives(process: Path) -> bool:
+    try:
+        return " Z " not in (process / "stat").read_text()
+    except OSError:
+        return False
+
+
 class _Sqs(BaseHTTPRequestHandler):
     server: EmptyQueue
 

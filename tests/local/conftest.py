@@ -66,7 +66,7 @@ def start_cloud(folder: Path, **settings: Any) -> Cloud:
     emulator.start()
     try:
         assembly_dir = sample.write_assembly(folder / "assembly")
-        outputs = deploy(assembly_dir, [], emulator.endpoint_url)[sample.STACK]
+        outputs = deploy(assembly_dir, emulator.endpoint_url)[sample.STACK]
     except BaseException:
         emulator.stop()
         raise

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.deploy import DeployError, deploy, read_stacks, select_stacks, stateful_resources, zip_folder
+from local.deploy import DeployError, deploy, read_stacks, stateful_resources, zip_folder
 from tests.local import sample
 from tests.local.conftest import Cloud
 
@@ -32,14 +32,6 @@ def test_a_stack_comes_after_those_it_depends_on(tmp_path: Path) -> None:
     assert [stack.name for stack in read_stacks(tmp_path)] == ["callscribe-Data", "callscribe-App"]
 
 
-def test_stacks_are_chosen_by_artifact_or_stack_name(tmp_path: Path) -> None:
-    _write_manifest(tmp_path, {"App": ["Data"], "Data": [], "Gpu": []})
-    stacks = read_stacks(tmp_path)
-    assert [stack.artifact_id for stack in select_stacks(stacks, ["callscribe-App", "Data"])] == ["Data", "App"]
-    with pytest.raises(DeployError, match="no stack Door"):
-        select_stacks(stacks, ["Door"])
-
-
 def test_a_missing_assembly_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(DeployError, match="make synth"):
         read_stacks(tmp_path)
@@ -58,7 +50,7 @@ def test_stores_and_whatever_is_retained_hold_data() -> None:
 def test_an_unchanged_stack_is_left_alone_quickly(cloud: Cloud) -> None:
     said: list[str] = []
     started = time.monotonic()
-    outputs = deploy(cloud.assembly_dir, [], cloud.emulator.endpoint_url, report=said.append)
+    outputs = deploy(cloud.assembly_dir, cloud.emulator.endpoint_url, report=said.append)
     assert outputs[sample.STACK] == cloud.outputs
     assert said == ["sample: unchanged"]
     assert time.monotonic() - started < 5
@@ -70,7 +62,7 @@ def test_changed_code_is_updated_and_data_stays(cloud: Cloud, tmp_path: Path) ->
     cloud.invoke("ImportsName", {"names": []})
     said: list[str] = []
     changed = sample.write_assembly(tmp_path / "changed", marker="two")
-    outputs = deploy(changed, [], cloud.emulator.endpoint_url, report=said.append)
+    outputs = deploy(changed, cloud.emulator.endpoint_url, report=said.append)
     assert said[0].startswith("sample: updated")
     assert outputs[sample.STACK]["Table"] == cloud.outputs["Table"]
     key = {"pk": {"S": "job#stays"}, "sk": {"S": "a"}}
@@ -84,10 +76,10 @@ def test_a_failing_stack_names_the_resource_and_the_reason(cloud: Cloud, tmp_pat
     resources = {"Broken": {"Type": "AWS::Batch::ComputeEnvironment", "Properties": {}}}
     _write_manifest(tmp_path, {"Bad": []}, {"Resources": resources})
     with pytest.raises(DeployError, match=r"callscribe-Bad.*Batch"):
-        deploy(tmp_path, [], cloud.emulator.endpoint_url)
+        deploy(tmp_path, cloud.emulator.endpoint_url)
     # It can be mended and deployed again.
     _write_manifest(tmp_path, {"Bad": []}, {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
-    deploy(tmp_path, [], cloud.emulator.endpoint_url)
+    deploy(tmp_path, cloud.emulator.endpoint_url)
 
 
 def _write_manifest(

@@ -55,7 +55,7 @@ def test_every_patch_refuses_an_emulator_it_does_not_know() -> None:
 import inspect, sys
 sys.path.insert(0, sys.argv[1])
 import patches
-patches.inspect.getsource = lambda function: "changed"
+inspect.getsource = lambda function: "changed"
 for name, patch in patches.PATCHES.items():
     try:
         patch()
@@ -220,6 +220,32 @@ def test_ref_of_a_secret_is_its_arn(cloud: Cloud) -> None:
 
 def test_a_secret_is_generated_without_options(cloud: Cloud) -> None:
     assert len(cloud.invoke("SecretReaderName")) == 32
+
+
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """A cloud that was used, stopped in an orderly way, and started again on another port."""
+    folder = tmp_path_factory.mktemp("restarted")
+    before = start_cloud(folder, state_dir=folder / "state")
+    for number in range(5):
+        before.put_item(f"outbox#before-{number}")
+    before.note(lambda note: note["kind"] == "record" and "outbox#before-4" in note["keys"])
+    before.emulator.stop()
+    again = start_cloud(folder, state_dir=folder / "state")
+    assert again.emulator.port != before.emulator.port
+    yield again
+    again.emulator.stop()
+
+
+def test_queue_urls_do_not_name_the_port(restarted: Cloud) -> None:
+    restarted.client("s3").put_object(Bucket=restarted.outputs["Bucket"], Key="audio/again.wav", Body=b"RIFF")
+    note = restarted.note(lambda note: note["kind"] == "uploaded" and "audio/again.wav" in note["records"][0]["body"])
+    assert note["records"][0]["eventSource"] == "aws:sqs"
+
+
+def test_stream_positions_do_not_outlive_the_stream(restarted: Cloud) -> None:
+    restarted.put_item("outbox#after")
+    assert restarted.note(lambda note: note["kind"] == "record")["keys"] == ["outbox#after"]
 
 
 @pytest.fixture(scope="module")

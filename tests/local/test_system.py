@@ -4,7 +4,6 @@ import json
 import os
 import stat
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,21 +13,7 @@ from callscribe.adapters.memory import memory_deps
 from callscribe.services import accounts
 from local import synthesis, system
 from local.synthesis import SynthesisError, synthesise
-from local.system import WorkerProcess, write_private
-
-WAIT_S = 20.0
-
-# A worker that is ready when it says so, with an engine process of its own.
-POLITE_WORKER = """
-import signal, subprocess, sys
-engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-signal.signal(signal.SIGTERM, lambda *_: (print("finished the work at hand", flush=True), sys.exit(0)))
-print("ready", flush=True)
-signal.pause()
-"""
-DEAF_WORKER = POLITE_WORKER.replace(
-    'lambda *_: (print("finished the work at hand", flush=True), sys.exit(0))', "signal.SIG_IGN"
-)
+from local.system import write_private
 
 # An app that writes down what it was told.
 APP = """
@@ -100,55 +85,6 @@ def test_a_tenant_that_a_killed_cloud_has_lost_is_made_anew_and_kept(tmp_path: P
 def test_without_a_state_folder_every_tenant_is_a_new_one() -> None:
     deps = memory_deps()
     assert system._credentials(deps, None) != system._credentials(deps, None)
-
-
-@pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], WorkerProcess]:
-    """Starts a worker with this source and returns once it is ready."""
-    monkeypatch.setattr(system, "ROOT", tmp_path)
-    script = tmp_path / "functions" / "transcribe_worker" / "worker.py"
-    script.parent.mkdir(parents=True)
-
-    def ready(source: str) -> WorkerProcess:
-        script.write_text(source)
-        worker = WorkerProcess(os.environ, log_of(tmp_path))
-        _wait_for(lambda: "ready" in log_of(tmp_path).read_text())
-        return worker
-
-    return ready
-
-
-def log_of(folder: Path) -> Path:
-    return folder / "logs" / "worker.log"
-
-
-def test_a_worker_that_is_stopped_ends_its_work_and_leaves_no_process(
-    start: Callable[[str], WorkerProcess], tmp_path: Path
-) -> None:
-    worker = start(POLITE_WORKER)
-    assert _group_lives(worker.pid)
-    worker.stop()
-    _wait_for(lambda: not _group_lives(worker.pid))
-    assert "finished the work at hand" in log_of(tmp_path).read_text()
-    worker.stop()  # harmless
-
-
-def test_a_worker_that_does_not_listen_is_ended_all_the_same(
-    start: Callable[[str], WorkerProcess], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(system, "_WORKER_GRACE_S", 0.2)
-    worker = start(DEAF_WORKER)
-    worker.stop()
-    _wait_for(lambda: not _group_lives(worker.pid))
-
-
-def test_a_killed_worker_leaves_no_process_and_finishes_nothing(
-    start: Callable[[str], WorkerProcess], tmp_path: Path
-) -> None:
-    worker = start(POLITE_WORKER)
-    worker.kill()
-    _wait_for(lambda: not _group_lives(worker.pid))
-    assert "finished" not in log_of(tmp_path).read_text()
 
 
 @pytest.fixture
@@ -236,18 +172,3 @@ def test_a_machine_without_node_is_told_what_is_missing(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SynthesisError, match=r"Node\.js is missing"):
         synthesise({}, tmp_path / "cache")
-
-
-def _group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "waited in vain"
-        time.sleep(0.02)

@@ -1,6 +1,7 @@
 import pytest
 
 from callscribe import names
+from callscribe.adapters.memory.webhooks import Post
 from callscribe.domain.callbacks import SCHEDULE_S, Answer, Attempt, Callback, CallbackState, Endpoint, Outcome
 from callscribe.domain.jobs import Job
 from callscribe.domain.records import insert, update
@@ -126,6 +127,31 @@ def test_a_receiver_that_cannot_be_reached_is_tried_again_and_logged(trouble: Ex
     assert not deliver(cloud, job).done
     (attempt,) = callbacks.attempts(cloud.plain, row(cloud, job))
     assert attempt.error in ("timeout", "connect", "refused: address")
+
+
+@pytest.mark.parametrize("trouble", [OutboundFailed("timeout", "x"), OutboundRefused("address", "x")])
+def test_an_attempt_without_an_answer_notes_how_long_it_took(trouble: Exception) -> None:
+    cloud = Cloud()
+    job = completed(cloud)
+
+    def late(_: Post) -> Exception:
+        cloud.clock.advance(15)
+        return trouble
+
+    cloud.webhooks.otherwise = late
+    deliver(cloud, job)
+    (attempt,) = callbacks.attempts(cloud.plain, row(cloud, job))
+    assert attempt.duration_ms == 15_000
+
+
+def test_a_replay_to_a_disabled_receiver_is_refused_with_the_reason() -> None:
+    cloud = Cloud()
+    cloud.webhooks.answer_with(Answer(410, 1))
+    job = completed(cloud)
+    deliver(cloud, job)
+    with pytest.raises(callbacks.EndpointDisabled, match="is disabled, because it answered 410") as raised:
+        callbacks.replay(cloud.plain, tenant_id=job.tenant_id, job_id=job.id)
+    assert raised.value.url == URL
 
 
 def test_an_attempt_in_progress_is_not_made_twice_and_an_abandoned_one_is_taken_over() -> None:

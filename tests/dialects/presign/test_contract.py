@@ -171,6 +171,16 @@ def test_P_11_an_unknown_request_is_not_found(world: World, client: Client) -> N
     assert answer.json["message"] == answer.json["messsage"] == "requestId: unknown"
 
 
+def test_P_11_a_request_id_is_known_in_either_case_and_said_so(world: World, client: Client) -> None:
+    request_id = world.request(client)
+    assert request_id != request_id.upper()
+    answer = world.poll(client, request_id.upper())
+    assert (answer.status, answer.json["requestId"]) == (200, request_id)
+    assert answer.headers["x-callscribe-leniency"] == "requestId lower-cased"
+    assert "x-callscribe-leniency" not in world.poll(client, request_id).headers
+    assert client.send("POST", TRANSCRIPTION, fields={"requestId": 1}).status == 400
+
+
 @pytest.mark.parametrize("version", ["2025-10-01", "2025-11-01", "2026-03-01", "1999-12-31"])
 def test_P_12_the_version_header_is_accepted_and_sent_back(world: World, client: Client, version: str) -> None:
     answer = client.send(

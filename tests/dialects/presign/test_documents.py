@@ -11,7 +11,9 @@ import pytest
 
 from callscribe import dialects, names
 from callscribe.dialects.presign import mapping, routes
+from callscribe.dialects.presign.schemas import StoredTranscript
 from callscribe.domain.callbacks import sign_body
+from callscribe.domain.transcripts import Transcript
 from callscribe.services.callbacks import Result
 from tests.dialects.conftest import Client
 from tests.dialects.presign.world import CALLBACK_URL, TRANSCRIPT, World, long_transcript, parsed
@@ -81,6 +83,42 @@ def test_P_11_a_transcript_too_large_for_an_answer_stands_behind_a_link(world: W
     assert (answer["processingStatus"], answer["transcription"]) == ("COMPLETED", [])
     redirect = world.anonymous.send("GET", answer["transcriptionUrl"].removeprefix("https://callscribe.example"))
     assert world.results.fetch(redirect.headers["location"]) == world.results.read(job.transcript_key)
+
+
+def test_P_11_whether_a_transcript_has_subtitles_is_decided_before_they_are_made(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def render(name: str, _: Transcript) -> bytes:
+        made.append(name)
+        return b"WEBVTT"
+
+    monkeypatch.setattr(mapping.exports, "render", render)
+    job = world.complete(world.request(client))
+    for segments, expected in ((2_500, ["vtt"]), (2_501, [])):
+        made.clear()
+        found = long_transcript(segments, "x" * (mapping.SUBTITLED_CHARACTERS // 2_500))
+        answer = json.loads(mapping.transcription(job, found, link=lambda: "https://link.example"))
+        assert (made, len(answer["transcription"])) == (expected, segments)
+
+
+def test_the_openapi_document_names_every_status_that_a_route_can_answer(world: World) -> None:
+    paths = world.anonymous.send("GET", routes.OPENAPI).json["paths"]
+    documented = {path: set(next(iter(operations.values()))["responses"]) for path, operations in paths.items()}
+    assert all({"405", "413"} <= statuses for statuses in documented.values())
+    assert "409" in documented[routes.UPLOAD]
+
+
+def test_the_openapi_document_describes_what_a_transcription_url_opens(world: World, client: Client) -> None:
+    document = world.anonymous.send("GET", routes.OPENAPI).json
+    link = document["paths"][routes.RESULT_LINK.replace("<", "{").replace(">", "}")]["get"]["responses"]["200"]
+    assert link["content"]["application/json"]["schema"]["$ref"].endswith("/StoredTranscript")
+    described = document["components"]["schemas"]["StoredTranscript"]
+    job = world.complete(world.request(client))
+    stored = parsed(world.results.read(job.transcript_key))
+    assert set(described["required"]) == set(described["properties"]) == set(stored)
+    StoredTranscript.model_validate(stored, extra="forbid", strict=True)
 
 
 def test_P_06_a_callback_too_large_to_send_carries_a_link(world: World, client: Client) -> None:

@@ -46,6 +46,7 @@ def message(answer: Answer) -> str:
         (b'{"mimeType": "audio/wav", "x": "\\ud800"}', "body: must hold whole Unicode characters"),
         (b"[" * 30_000 + b"]" * 30_000, "body: is nested too deeply"),
         (b'{"mimeType": "\xff"}', "body: must be UTF-8"),
+        (b'{"mimeType": "audio/wav\xef\xbf\xbd"}', "body: must be UTF-8"),  # as a lossy gateway hands on what is not
         (b'{"mimeType": 1}', "mimeType: must be a string"),
         (b'{"mimeType": "audio/wav", "callbackUrl": []}', "callbackUrl: must be a string"),
         (b'{"mimeType": "audio/wav", "language": {}}', "language: must be a string"),

@@ -162,6 +162,7 @@ def test_P_10_wrong_credentials_all_get_401_in_the_contracts_shape(world: World)
     for headers in _wrong_credentials(key, secret, other):
         answer = world.anonymous.send("POST", TOKEN, headers=headers)
         assert (answer.status, set(answer.json)) == (401, {"messsage", "message"}), headers
+        assert answer.headers["www-authenticate"] == 'Basic realm="callscribe"'
 
 
 def test_P_10_an_unknown_key_and_a_wrong_secret_get_the_same_answer(world: World) -> None:

@@ -1,0 +1,35 @@
+"""benchmarks/: a figure that would be wrong is an error, and what is counted is counted once."""
+
+import os
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from benchmarks.__main__ import BENCHMARKS
+from benchmarks.memory import total_bytes
+from benchmarks.overhead import BenchmarkFailed, Measured, Outcome, engine_seconds
+from callscribe.services import jobs
+from local.system import LocalSystem
+
+
+def test_a_job_without_the_engines_time_is_an_error_and_not_a_fast_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = cast("LocalSystem", SimpleNamespace(deps=lambda: None, credentials=SimpleNamespace(tenant_id="t")))
+    monkeypatch.setattr(jobs, "find", lambda *_args, **_names: SimpleNamespace(work_s=None))
+    with pytest.raises(BenchmarkFailed, match="job j"):
+        engine_seconds(system, "j")
+
+
+@pytest.mark.parametrize(("lost", "duplicated"), [(["b"], []), ([], ["a"])])
+def test_a_lost_or_a_second_callback_is_no_complete_outcome(lost: list[str], duplicated: list[str]) -> None:
+    measured = [Measured("a", 2.0, 1.5)]
+    assert Outcome(measured, [], []).is_complete
+    assert not Outcome(measured, lost, duplicated).is_complete
+
+
+def test_the_process_that_runs_the_front_is_counted() -> None:
+    assert total_bytes(os.getpid()) > 10_000_000
+
+
+def test_no_two_benchmarks_run_the_same() -> None:
+    assert len({(one.module, one.arguments) for one in BENCHMARKS.values()}) == len(BENCHMARKS)
