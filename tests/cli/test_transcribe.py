@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from callscribe.cli import output
 from callscribe.cli.edge import EXIT_CODES_HELP, ExitCode
 from callscribe.exports import render
 from callscribe.services import accounts
@@ -190,11 +189,10 @@ def test_a_reader_who_has_gone_ends_the_command_quietly(service: Service, record
     assert {line.rpartition(": ")[2] for line in done.stderr.splitlines()} <= {"uploading", "pending", "completed"}
 
 
-def test_a_notice_that_cannot_be_written_is_lost_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Path("/dev/full").open("w", buffering=1) as full, monkeypatch.context() as patch:
-        patch.setattr(sys, "stderr", full)
-        output.notice("nobody will read this")
-        full.detach()
+def test_the_exit_code_stays_when_the_reason_cannot_be_written(service: Service, tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(_command(service, tmp_path, "keys", "list"), stderr=full, check=False, cwd=tmp_path)
+    assert done.returncode == ExitCode.USAGE
 
 
 @pytest.mark.parametrize("body", [WAV, LONG])

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from callscribe import dialects, names
+from callscribe import dialects, exports, names
 from callscribe.dialects.presign import mapping, routes
 from callscribe.dialects.presign.schemas import StoredTranscript
 from callscribe.domain.callbacks import sign_body
@@ -94,7 +94,7 @@ def test_P_11_whether_a_transcript_has_subtitles_is_decided_before_they_are_made
         made.append(name)
         return b"WEBVTT"
 
-    monkeypatch.setattr(mapping.exports, "render", render)
+    monkeypatch.setattr(exports, "render", render)
     job = world.complete(world.request(client))
     for segments, expected in ((2_500, ["vtt"]), (2_501, [])):
         made.clear()

@@ -43,6 +43,7 @@ _PASSING = frozenset({429, 500, 502, 503, 504})
 _TOKEN_MARGIN_S = 60
 _CHUNK_BYTES = 256 * 1024
 _PREFIX = "/api/v1"
+_LINK = "transcriptionUrl"
 
 
 class ClientError(CallscribeError):
@@ -92,12 +93,17 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a request stands: the transcript once COMPLETED, `error` (code and reason) once ERROR."""
+    """How a request stands: the transcript once COMPLETED, `error` (code and reason) once ERROR.
+
+    `measured`: the transcript's durations are the service's own. The contract carries none, so that those of a
+    transcript which stands in the answer are only what its segments add up to.
+    """
 
     request_id: str
     status: Status
     transcript: Transcript | None = None
     error: str | None = None
+    measured: bool = False
 
 
 class Client:
@@ -167,7 +173,8 @@ class Client:
             transcript = self._transcript(answer) if status is Status.COMPLETED else None
         except (KeyError, TypeError, ValueError) as error:
             raise ServiceUnavailable("the service's answer cannot be read: is this the right base URL?") from error
-        return Result(request_id, status, transcript, answer.get("errorMessage"))
+        measured = transcript is not None and _LINK in answer
+        return Result(request_id, status, transcript, answer.get("errorMessage"), measured)
 
     def wait(
         self,
@@ -225,9 +232,9 @@ class Client:
 
     def _transcript(self, answer: Mapping[str, Any]) -> Transcript:
         """The transcript in an answer, or behind the link that stands there when it is too large."""
-        if "transcriptionUrl" not in answer:
+        if _LINK not in answer:
             return _inline_transcript(answer)
-        reply = self._send("GET", _text(answer, "transcriptionUrl"))
+        reply = self._send("GET", _text(answer, _LINK))
         _raise_refusal(reply)
         return transcripts.from_json(reply.body)
 

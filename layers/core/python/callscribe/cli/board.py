@@ -1,7 +1,7 @@
 """Many recordings at once: a pool of threads, a row of progress for each on stderr, and Ctrl-C that stops them all."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -102,8 +102,11 @@ def run_all(
     names: Sequence[str],
     work: Callable[[Client, int, Row], T],
     failed: Callable[[str, CallscribeError], T],
-) -> Iterator[T]:
-    """The outcomes of `work(client, number, row)` in the order of the names, as soon as each is there."""
+) -> Generator[T, None, None]:
+    """The outcomes of `work(client, number, row)` in the order of the names, as soon as each is there.
+
+    Close it to stop what is still under way.
+    """
     board = Board()
 
     def one(number: int) -> T:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from callscribe import names
-from callscribe.cli.edge import ExitCode, UsageError
+from callscribe.cli.edge import ExitCode, Refused, UsageError
 from callscribe.cli.output import Form, FormOption, document, line, moment, notice, table
 from callscribe.cli.session import Session, TenantOption
-from callscribe.domain.callbacks import Attempt, Callback, CallbackState, Outcome, judge
-from callscribe.errors import Conflict, Invalid
+from callscribe.domain.callbacks import Answer, Attempt, Callback, CallbackState, Outcome, judge
+from callscribe.errors import Conflict, Invalid, OutboundFailed
 
 if TYPE_CHECKING:
     from callscribe.ports import Deps
@@ -65,25 +65,26 @@ def replay(
     """Send callbacks once more: same body, same `webhook-id`, a fresh signature.
 
     Either one job's, or each job's of a time window: `callbacks replay --since 7d --failed`.
-    What is still being delivered is left alone.
+    Of a time window, what is still being delivered is left alone. Exit code 6 where a callback cannot be replayed:
+    it is still being delivered, no longer kept, or its receiver is disabled.
     """
-    from callscribe.services import callbacks
-
     session: Session = ctx.obj
     tenant_id = session.tenant_id(tenant)
     if (job_id is None) == (since is None):
         raise UsageError("either a job id, or --since for all of a time window")
     if job_id is not None:
-        made = [callbacks.replay(session.deps, tenant_id=tenant_id, job_id=job_id)]
+        made, refused = [_replay(session.deps, tenant_id, job_id)], False
     else:
         found = _listed(session.deps, tenant_id, since or "", until, failed=False)
-        made = list(_replayed(session.deps, tenant_id, _to_replay(found, failed=failed)))
+        made, refused = _replayed(session.deps, tenant_id, _to_replay(found, failed=failed))
     if output is Form.JSON:
         document([_described(callback, []) for callback in made])
-        return
-    for callback in made:
-        line(f"{callback.job_id}: replay {callback.replay} to {callback.url}")
-    notice(f"{len(made)} on their way; `callscribe callbacks list` shows how they fare")
+    else:
+        for callback in made:
+            line(f"{callback.job_id}: replay {callback.replay} to {callback.url}")
+        notice(f"{len(made)} on their way; `callscribe callbacks list` shows how they fare")
+    if refused:
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 @app.command()
@@ -93,20 +94,21 @@ def ping(
     tenant: TenantOption = None,
     output: FormOption = Form.TEXT,
 ) -> None:
-    """Send a signed test message now. Exit code 1 unless the receiver answers 2xx."""
+    """Send a signed test message now.
+
+    Exit code 1 unless the receiver answers 2xx, be it that it is down; 6 for an address that is not allowed.
+    """
     from callscribe.services import callbacks
 
     session: Session = ctx.obj
     tenant_id = session.tenant_id(tenant)
-    answer = callbacks.ping(session.deps, tenant_id=tenant_id, url=url, user_agent=f"{names.SERVICE}-ping")
-    accepted = judge(answer.status) is Outcome.DELIVERED
-    if output is Form.JSON:
-        document({"url": url, "status": answer.status, "accepted": accepted, "duration_ms": answer.duration_ms})
-    else:
-        line(
-            f"{url} answered {answer.status} in {answer.duration_ms} ms{': ' if answer.excerpt else ''}{answer.excerpt}"
-        )
-    if not accepted:
+    answer, error = None, None
+    try:
+        answer = callbacks.ping(session.deps, tenant_id=tenant_id, url=url, user_agent=f"{names.SERVICE}-ping")
+    except OutboundFailed as failed:
+        error = f"{failed.kind}: {failed}"
+    _show_ping(url, answer, error, output)
+    if answer is None or judge(answer.status) is not Outcome.DELIVERED:
         raise typer.Exit(ExitCode.JOB_FAILED)
 
 
@@ -125,6 +127,18 @@ def enable(
     line(f"{url} is enabled; what it missed: `callscribe callbacks replay --since 7d --failed`")
 
 
+def _show_ping(url: str, answer: Answer | None, error: str | None, output: Form) -> None:
+    if output is Form.JSON:
+        status, duration_ms = (answer.status, answer.duration_ms) if answer else (None, None)
+        accepted = status is not None and judge(status) is Outcome.DELIVERED
+        document({"url": url, "status": status, "accepted": accepted, "duration_ms": duration_ms, "error": error})
+    elif answer is None:
+        line(f"{url} did not answer: {error}")
+    else:
+        said = f": {answer.excerpt}" if answer.excerpt else ""
+        line(f"{url} answered {answer.status} in {answer.duration_ms} ms{said}")
+
+
 def when_ms(text: str, *, now_ms: int) -> int:
     """Epoch milliseconds of `24h` (ago) or of an ISO 8601 moment (UTC unless it says otherwise). Raises UsageError."""
     ago = re.fullmatch(r"(\d{1,6})([mhd])", text.strip())
@@ -138,8 +152,9 @@ def when_ms(text: str, *, now_ms: int) -> int:
 
 
 def _listed(deps: "Deps", tenant_id: str, since: str, until: str | None, *, failed: bool) -> Iterator[Callback]:
-    from callscribe.services import callbacks
+    from callscribe.services import accounts, callbacks
 
+    accounts.get_tenant(deps, tenant_id)  # an unknown tenant is told so, rather than shown an empty list
     now_ms = deps.now_ms()
     until_ms = when_ms(until, now_ms=now_ms) if until else None
     found = callbacks.list_callbacks(deps, tenant_id, since_ms=when_ms(since, now_ms=now_ms), until_ms=until_ms)
@@ -157,15 +172,28 @@ def _to_replay(found: Iterable[Callback], *, failed: bool) -> list[str]:
     return [job_id for job_id, callback in reversed(newest.items()) if callback.state in wanted]
 
 
-def _replayed(deps: "Deps", tenant_id: str, job_ids: Iterable[str]) -> Iterator[Callback]:
-    """Replay each; one that somebody else replays at this moment is left to them."""
+def _replay(deps: "Deps", tenant_id: str, job_id: str) -> Callback:
+    """Replay one. Raises Refused where that cannot be now, NotFound and Conflict."""
     from callscribe.services import callbacks
 
+    try:
+        return callbacks.replay(deps, tenant_id=tenant_id, job_id=job_id)
+    except callbacks.EndpointDisabled as error:
+        raise Refused(f"{error.rule}; `callscribe callbacks enable {error.url}` lets it receive again") from error
+    except Invalid as error:
+        raise Refused(error.rule) from error
+
+
+def _replayed(deps: "Deps", tenant_id: str, job_ids: Iterable[str]) -> tuple[list[Callback], bool]:
+    """Replay each; and whether one was refused. One that somebody else replays at this moment is left to them."""
+    made, refused = [], False
     for job_id in job_ids:
         try:
-            yield callbacks.replay(deps, tenant_id=tenant_id, job_id=job_id)
-        except (Conflict, Invalid) as error:
+            made.append(_replay(deps, tenant_id, job_id))
+        except (Conflict, Refused) as error:
             notice(f"{job_id} is left alone: {error}")
+            refused = refused or isinstance(error, Refused)
+    return made, refused
 
 
 def _attempts(deps: "Deps", callback: Callback) -> list[Attempt]:
@@ -211,9 +239,10 @@ def _show(entries: list[dict[str, Any]]) -> None:
         for made in entry["log"]:
             said = f": {made['answer_excerpt']}" if made["answer_excerpt"] else ""
             outcome = made["outcome"] or "under way"
+            took = "-" if made["duration_ms"] is None else made["duration_ms"]
             line(
                 f"  replay {entry['replay']} attempt {made['number']} at {made['started_at']}: {outcome}, "
-                f"{_last(made['status'], made['error'])} in {made['duration_ms'] or '-'} ms{said}"
+                f"{_last(made['status'], made['error'])} in {took} ms{said}"
             )
 
 

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from callscribe import errors
-from callscribe.cli.output import notice
+from callscribe.cli.output import NotWritten, drop_unwritten, notice
 
 
 class ExitCode(IntEnum):
@@ -20,18 +20,24 @@ class ExitCode(IntEnum):
     UNREACHABLE = 4
     TIMED_OUT = 5
     REFUSED = 6
+    NOT_WRITTEN = 7
 
 
 EXIT_CODES_HELP = (
     "**Exit codes**: 0 done · 1 a recording could not be transcribed, or a receiver did not accept · "
-    "2 the command is not right · 3 not authorised · 4 service unreachable · 5 timed out waiting "
-    "(the job goes on: `callscribe result`) · 6 refused by the service, or not found. "
+    "2 the command is not right, or a file is no recording or cannot be read · 3 not authorised · "
+    "4 service unreachable · 5 timed out waiting (the job goes on: `callscribe result`) · "
+    "6 refused by the service, or not found · 7 a result could not be written (it is kept: `callscribe result`). "
     "With several files the first failure counts."
 )
 
 
 class UsageError(errors.CallscribeError):
     """The command cannot be carried out as it was given; the message says what to give instead."""
+
+
+class Refused(errors.CallscribeError):
+    """The service does not do this as things stand; the message says why and what helps."""
 
 
 class CommandEdge(TyperGroup):
@@ -44,6 +50,10 @@ class CommandEdge(TyperGroup):
         except errors.CallscribeError as error:
             notice(f"Error: {error}")
             raise typer.Exit(exit_code(error)) from error
+        except BrokenPipeError as error:  # whoever read stdout has had enough, and knows it
+            raise typer.Exit(ExitCode.NOT_WRITTEN) from error
+        finally:
+            drop_unwritten()
 
 
 def exit_code(error: errors.CallscribeError) -> ExitCode:
@@ -52,6 +62,7 @@ def exit_code(error: errors.CallscribeError) -> ExitCode:
 
     codes: dict[type[BaseException], ExitCode] = {
         UsageError: ExitCode.USAGE,
+        NotWritten: ExitCode.NOT_WRITTEN,
         errors.Invalid: ExitCode.USAGE,
         errors.Unauthenticated: ExitCode.NOT_AUTHORISED,
         errors.Forbidden: ExitCode.NOT_AUTHORISED,

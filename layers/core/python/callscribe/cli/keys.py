@@ -9,12 +9,14 @@ from callscribe.cli.edge import UsageError
 from callscribe.cli.output import Form, FormOption, document, line, moment, notice, table
 from callscribe.cli.session import Session, TenantOption
 from callscribe.domain.accounts import ApiKey, Scope
+from callscribe.errors import NotFound
 
 if TYPE_CHECKING:
     from callscribe.ports import Deps
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the API keys of a tenant.")
 _DAY_MS = 86_400_000
+_NO_SCOPE = "none"
 
 
 @app.command()
@@ -24,7 +26,10 @@ def create(
     new_tenant: Annotated[str | None, typer.Option(metavar="NAME", help="Make a tenant first, with this name.")] = None,
     name: Annotated[str, typer.Option(help="What the key is for, to recognise it in the list.")] = "",
     scope: Annotated[
-        list[Scope] | None, typer.Option(help="What it may do; may be repeated. Default: everything.")
+        list[str] | None,
+        typer.Option(
+            help=f"What it may do: {', '.join(Scope)}; may be repeated. `none`: nothing. Default: everything."
+        ),
     ] = None,
     expires_days: Annotated[int | None, typer.Option(min=1, help="Days until it ends. Default: never.")] = None,
     option: Annotated[
@@ -36,7 +41,7 @@ def create(
     from callscribe.services import accounts
 
     session: Session = ctx.obj
-    options = _known_options(option or [])
+    options, scopes = _known_options(option or []), _known_scopes(scope or [])
     if new_tenant is not None and tenant is not None:
         raise UsageError("--tenant or --new-tenant, not both")
     tenant_id = _made(session.deps, new_tenant) if new_tenant is not None else session.tenant_id(tenant)
@@ -45,7 +50,7 @@ def create(
         session.deps,
         tenant_id=tenant_id,
         name=name,
-        scopes=scope or list(Scope),
+        scopes=scopes,
         expires_at_ms=None if expires_days is None else now_ms + expires_days * _DAY_MS,
         options=options,
     )
@@ -60,6 +65,7 @@ def list_keys(ctx: typer.Context, tenant: TenantOption = None, output: FormOptio
 
     session: Session = ctx.obj
     tenant_id = session.tenant_id(tenant)
+    accounts.get_tenant(session.deps, tenant_id)  # an unknown one is told so, rather than shown an empty list
     found = accounts.list_keys(session.deps, tenant_id)
     described = [_described(key, session.deps.now_ms()) for key in found]
     if output is Form.JSON:
@@ -81,7 +87,10 @@ def revoke(
 
     session: Session = ctx.obj
     tenant_id = session.tenant_id(tenant)
-    key = accounts.revoke_key(session.deps, tenant_id=tenant_id, key_id=app_id)
+    try:
+        key = accounts.revoke_key(session.deps, tenant_id=tenant_id, key_id=app_id)
+    except NotFound as error:
+        raise NotFound(f"{error} of the tenant {tenant_id}; for another tenant's key give --tenant") from error
     if output is Form.JSON:
         document(_described(key, session.deps.now_ms()))
     else:
@@ -104,6 +113,15 @@ def _known_options(given: Sequence[str]) -> list[str]:
             choices = "; ".join(f"{name} ({text})" for name, text in sorted(known.items()))
             raise UsageError(f"no dialect has the option {option!r}; there are: {choices}")
     return list(given)
+
+
+def _known_scopes(given: Sequence[str]) -> list[Scope]:
+    """The scopes of these names, all where none is given. Raises UsageError for an unknown one, and says which are."""
+    if _NO_SCOPE in given and len(given) > 1:
+        raise UsageError(f"--scope {_NO_SCOPE} stands alone")
+    if unknown := set(given) - {_NO_SCOPE, *Scope}:
+        raise UsageError(f"there is no scope {min(unknown)!r}; there are: {', '.join((*Scope, _NO_SCOPE))}")
+    return [Scope(name) for name in given if name != _NO_SCOPE] if given else list(Scope)
 
 
 def _described(key: ApiKey, now_ms: int) -> dict[str, Any]:

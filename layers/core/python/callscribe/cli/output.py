@@ -1,13 +1,17 @@
 """What the commands write: results on stdout, notices on stderr. Nothing from outside controls the terminal."""
 
 import json
+import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from callscribe.errors import CallscribeError
 from callscribe.exports.text import clean
 
 
@@ -18,22 +22,46 @@ class Form(StrEnum):
     JSON = "json"
 
 
+class NotWritten(CallscribeError):
+    """A result is there but cannot be written: a full disk, a folder that went away."""
+
+
 FormOption = Annotated[Form, typer.Option("-o", "--output", help="For people or for programs.")]
 
 
 def notice(text: str) -> None:
-    """One line on stderr."""
-    typer.echo(clean(text), err=True)
+    """One line on stderr; lost where that cannot be written either."""
+    with suppress(OSError):
+        typer.echo(clean(text), err=True)
+
+
+def emit(body: str | bytes) -> None:
+    """Write to stdout as it is. Raises NotWritten, and BrokenPipeError where nobody reads any more."""
+    try:
+        typer.echo(body, nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise NotWritten(f"stdout cannot be written: {error.strerror}") from error
+
+
+def drop_unwritten() -> None:
+    """Let go of what stdout did not take, or the interpreter complains of it at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):  # there is no descriptor behind a test's stdout
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def line(text: str) -> None:
     """One line of the result."""
-    typer.echo(clean(text))
+    emit(clean(text) + "\n")
 
 
 def document(value: Any) -> None:
     """The result as one line of JSON."""
-    typer.echo(json.dumps(value, ensure_ascii=True))
+    emit(json.dumps(value, ensure_ascii=True) + "\n")
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -41,7 +69,7 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     cells = [[clean(cell) for cell in row] for row in (titles, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def moment(epoch_ms: int | None) -> str | None:

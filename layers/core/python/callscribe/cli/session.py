@@ -1,18 +1,23 @@
 """What a command works with: the options given before it, the stage, and what leads to both sides of the service."""
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from callscribe.cli.edge import UsageError
-from callscribe.cli.stages import Stage, find_stage, open_deps
+from callscribe.cli.stages import LOCAL_FILE, Stage, find_stage, open_deps
+from callscribe.errors import Unavailable
 
 if TYPE_CHECKING:
     from callscribe.client import Client
     from callscribe.ports import Deps
+
+_LAPTOP_TIMEOUT_S = 2.0
 
 TenantOption = Annotated[
     str | None,
@@ -62,6 +67,8 @@ class Session:
     @cached_property
     def deps(self) -> "Deps":
         """The stage's dependencies, with the operator's own credentials."""
+        if self.stage.aws_endpoint:
+            _check_laptop(self.stage.aws_endpoint)
         return self.tools.open_deps(self.stage)
 
     def tenant_id(self, given: str | None) -> str:
@@ -84,8 +91,22 @@ class Session:
         api_key = self.options.api_key or (own.api_key if own else None)
         if not app_id or not api_key:
             raise UsageError(f"no key for {base_url}: give --app-id and CALLSCRIBE_API_KEY (`callscribe keys create`)")
+        if own and own.aws_endpoint:
+            _check_laptop(base_url)
         return Client(base_url, app_id, api_key, sleep=sleep, first_delay_s=self.tools.retry_delay_s)
 
     def _stage_to_call(self) -> Stage | None:
         """With a base URL only the laptop's stage is of interest, because only it comes with a key."""
         return self.tools.find_stage(None if self.options.base_url else self.options.stage)
+
+
+def _check_laptop(url: str) -> None:
+    """Raises Unavailable where nothing listens at an address of the laptop cloud, whose file outlives a crash."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 80), timeout=_LAPTOP_TIMEOUT_S).close()
+    except OSError as error:
+        raise Unavailable(
+            f"the laptop cloud is not running (`make serve`): nothing answers at {parts.netloc}, "
+            f"which {LOCAL_FILE} names"
+        ) from error

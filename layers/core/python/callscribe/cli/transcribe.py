@@ -2,16 +2,18 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from callscribe.cli.edge import ExitCode, UsageError, exit_code
-from callscribe.cli.output import notice
+from callscribe.cli.output import NotWritten, emit, notice
 from callscribe.cli.session import Session
 from callscribe.errors import CallscribeError
 
@@ -94,7 +96,7 @@ class Outcome:
 
 def transcribe(
     ctx: typer.Context,
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="Recordings.")],
+    files: Annotated[list[Path], typer.Argument(help="Recordings.")],
     output: ShapeOption = Shape.TEXT,
     output_dir: FolderOption = None,
     language: Annotated[
@@ -109,22 +111,25 @@ def transcribe(
     """Transcribe recordings: WAV, MP3, M4A, FLAC, Ogg or WebM; two channels are taken for two speakers.
 
     Several files are uploaded at once; the results come in the order of the files. What fails is told on stderr,
-    the rest is still done.
+    be it a file that is missing or no recording; the rest is still done, and the first failure decides the exit code.
     """
-    _check_shape(output, output_dir, len(files))
-    media_types = [media_type(path) for path in files]
+    names = [str(path) for path in files]
+    _check_output(output, output_dir, names)
 
     def work(client: "Client", number: int, row: "Row") -> Outcome:
         path = files[number]
-        upload = client.create_upload(media_types[number], callback_url=callback_url, language=language)
-        row.begin_upload(path.stat().st_size)
-        client.upload(upload.url, path, media_types[number], progress=row.sent)
+        with _reading():
+            kind, size_bytes = media_type(path), path.stat().st_size
+        upload = client.create_upload(kind, callback_url=callback_url, language=language)
+        row.begin_upload(size_bytes)
+        with _reading():
+            client.upload(upload.url, path, kind, progress=row.sent)
         if not wait:
             row.status("uploaded")
             return Outcome(row.name, upload.request_id)
         return _follow(client, upload.request_id, row, timeout_s=timeout)
 
-    _run(ctx.obj, [str(path) for path in files], work, output, output_dir)
+    _run(ctx.obj, names, work, output, output_dir)
 
 
 def result(
@@ -136,7 +141,7 @@ def result(
     timeout: TimeoutOption = 3_600.0,
 ) -> None:
     """Fetch the transcripts of recordings that were uploaded before."""
-    _check_shape(output, output_dir, len(request_ids))
+    _check_output(output, output_dir, request_ids)
 
     def work(client: "Client", number: int, row: "Row") -> Outcome:
         return _follow(client, request_ids[number], row, timeout_s=timeout if wait else None)
@@ -152,13 +157,50 @@ def media_type(path: Path) -> str:
         container = sniff(file.read(_HEAD_BYTES))
     found = _MEDIA_TYPES.get(container or "") or _BY_EXTENSION.get(path.suffix.lower())
     if found is None:
-        raise UsageError(f"{path} is no recording that the service takes: WAV, MP3, M4A, FLAC, Ogg or WebM")
+        raise UsageError("no recording that the service takes: WAV, MP3, M4A, FLAC, Ogg or WebM")
     return found
 
 
-def _check_shape(shape: Shape, folder: Path | None, count: int) -> None:
-    if shape in (Shape.SRT, Shape.VTT) and count > 1 and folder is None:
+def _check_output(shape: Shape, folder: Path | None, names: Sequence[str]) -> None:
+    """Before any work: whether there is room for each result. Raises UsageError."""
+    if folder is not None:
+        _check_names(shape, folder, names)
+        _check_folder(folder)
+    elif shape in (Shape.SRT, Shape.VTT) and len(names) > 1:
         raise UsageError(f"several {shape} files do not fit into one output: give --output-dir")
+
+
+def _check_names(shape: Shape, folder: Path, names: Sequence[str]) -> None:
+    """Raises UsageError for two results that would go to one file."""
+    taken: dict[Path, str] = {}
+    for name in names:
+        target = _target(shape, folder, name)
+        if target in taken:
+            raise UsageError(f"{taken[target]} and {name} would both be written to {target}: give them one at a time")
+        taken[target] = name
+
+
+def _check_folder(folder: Path) -> None:
+    """Make the folder and try to write in it, leaving nothing behind. Raises UsageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"the folder {folder} cannot be written: {error.strerror}") from error
+
+
+def _target(shape: Shape, folder: Path, name: str) -> Path:
+    return folder / f"{Path(name).name}.{_EXPORT.get(shape, 'json')}"
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Raises UsageError for a recording that cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}") from error
 
 
 def _run(
@@ -171,14 +213,15 @@ def _run(
     """Do the work for each name, several at once, print in order, and exit by the first failure."""
     from callscribe.cli.board import run_all
 
-    found = run_all(session, names, work, lambda name, problem: Outcome(name, problem=problem))
-    # On a terminal the rows of progress and the results would write over one another.
-    outcomes = list(found) if sys.stdout.isatty() else found
-    failures = []
-    for number, outcome in enumerate(outcomes):
-        _print(outcome, shape, folder, heading=len(names) > 1, first=number == 0)
-        if outcome.error:
-            failures.append(outcome)
+    running = run_all(session, names, work, lambda name, problem: Outcome(name, problem=problem))
+    with closing(running):
+        # On a terminal the rows of progress and the results would write over one another.
+        outcomes = list(running) if sys.stdout.isatty() else running
+        failures = [
+            outcome
+            for outcome in _printed(outcomes, shape, folder, heading=len(names) > 1)
+            if outcome.error is not None
+        ]
     for outcome in failures:
         notice(f"{outcome.name}: {outcome.error}")
     if failures:
@@ -202,19 +245,38 @@ def _follow(client: "Client", request_id: str, row: "Row", *, timeout_s: float |
     return Outcome(row.name, request_id, found)
 
 
-def _print(outcome: Outcome, shape: Shape, folder: Path | None, *, heading: bool, first: bool) -> None:
-    """The transcript; nothing where there will be none; the request id where it is not there yet."""
-    body = _body(outcome, shape)
+def _printed(outcomes: Iterable[Outcome], shape: Shape, folder: Path | None, *, heading: bool) -> Iterator[Outcome]:
+    """Print each, and give it back; one that could not be written with that as its problem."""
+    gap = ""
+    for outcome in outcomes:
+        body = _body(outcome, shape)
+        title = f"{gap}== {outcome.name} ==\n" if heading and shape is Shape.TEXT and folder is None else ""
+        try:
+            _write(outcome, body, title, None if folder is None else _target(shape, folder, outcome.name))
+        except NotWritten as problem:
+            yield outcome if outcome.error else replace(outcome, problem=_kept(problem, outcome.request_id))
+        else:
+            gap = "\n" if body is not None else gap
+            yield outcome
+
+
+def _write(outcome: Outcome, body: bytes | None, title: str, target: Path | None) -> None:
+    """The transcript; nothing where there will be none; the request id where it is not there yet. Raises NotWritten."""
     if body is None:
         if outcome.request_id and not outcome.error:
-            typer.echo(outcome.request_id)
-    elif folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{Path(outcome.name).name}.{_EXPORT.get(shape, 'json')}").write_bytes(body)
-    elif heading and shape is Shape.TEXT:
-        typer.echo(f"{'' if first else chr(10)}== {outcome.name} ==\n".encode() + body, nl=False)
+            emit(f"{outcome.request_id}\n")
+    elif target is None:
+        emit(title.encode() + body)
     else:
-        typer.echo(body, nl=False)
+        try:
+            target.write_bytes(body)
+        except OSError as error:
+            raise NotWritten(f"{target} cannot be written: {error.strerror}") from error
+
+
+def _kept(problem: NotWritten, request_id: str | None) -> NotWritten:
+    """The same, with how to get the result nevertheless."""
+    return NotWritten(f"{problem}; the result is kept: callscribe result {request_id}")
 
 
 def _body(outcome: Outcome, shape: Shape) -> bytes | None:
@@ -230,11 +292,15 @@ def _json_line(outcome: Outcome) -> bytes:
     from callscribe.exports import render
 
     found = outcome.result
-    line = {
+    line: dict[str, Any] = {
         "file": outcome.name,
         "request_id": outcome.request_id,
         "status": str(found.status) if found else None if outcome.error else "PENDING",
         "error": outcome.error,
-        "transcript": json.loads(render("json", found.transcript)) if found and found.transcript else None,
+        "transcript": None,
     }
+    if found and found.transcript:
+        line["transcript"] = json.loads(render("json", found.transcript))
+        if not found.measured:
+            line["transcript"] |= {"duration_s": None, "speech_s": None}
     return f"{json.dumps(line)}\n".encode()

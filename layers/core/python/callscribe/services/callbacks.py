@@ -36,6 +36,14 @@ class Result:
     transcription_url: str | None = None  # set when the transcript is too large to stand in the body
 
 
+class EndpointDisabled(Invalid):
+    """A replay to a receiver that is disabled, which would end at once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__("job", f"the receiver {endpoint.url} is disabled, because {endpoint.disabled_because}")
+        self.url = endpoint.url
+
+
 # The body's bytes, or None where the credential wants no callback for this result.
 Renderer = Callable[[Result, BodySigner], bytes | None]
 
@@ -117,7 +125,10 @@ def expire(deps: Deps, callback: Callback) -> None:
 
 
 def replay(deps: Deps, *, tenant_id: str, job_id: str) -> Callback:
-    """Send a job's callback once more: same body, same `webhook-id`, its own log. Raises NotFound, Invalid."""
+    """Send a job's callback once more: same body, same `webhook-id`, its own log.
+
+    Raises NotFound, Invalid and its kind EndpointDisabled.
+    """
     earlier = deps.store.children(Callback, tenant_id, job_id)
     if not earlier:
         raise NotFound(f"job {job_id} has no callback")
@@ -126,6 +137,9 @@ def replay(deps: Deps, *, tenant_id: str, job_id: str) -> Callback:
         raise Invalid("job", f"the callback of {job_id} is still being delivered")
     if deps.results.head(last.body_key) is None:
         raise Invalid("job", f"the callback of {job_id} is no longer kept")
+    endpoint = _endpoint(deps, last)
+    if endpoint is not None and endpoint.disabled_at_ms is not None:
+        raise EndpointDisabled(endpoint)
     job = deps.store.get(Job, tenant_id, job_id)
     if job is None:
         raise NotFound(f"no job {job_id}")
@@ -186,6 +200,7 @@ def _send(deps: Deps, callback: Callback, claim: Attempt, body: bytes, user_agen
     """POST the body; the attempt with its outcome, which is stored."""
     message = callbacks.message_id(callback.job_id)
     headers = _headers(deps, callback.tenant_id, message, body, user_agent)
+    started_ms = deps.now_ms()
     try:
         answer = deps.webhooks.post(callback.url, headers=headers, body=body)
         change = update(
@@ -197,10 +212,12 @@ def _send(deps: Deps, callback: Callback, claim: Attempt, body: bytes, user_agen
             answer_excerpt=answer.excerpt,
         )
     except OutboundRefused as refused:
-        change = update(claim, outcome=Outcome.RETRY, error=f"refused: {refused.rule}")
+        change = update(
+            claim, outcome=Outcome.RETRY, error=f"refused: {refused.rule}", duration_ms=deps.now_ms() - started_ms
+        )
     except OutboundFailed as failed:
         outcome = Outcome.RETRY_LATER if failed.kind == "timeout" else Outcome.RETRY
-        change = update(claim, outcome=outcome, error=failed.kind)
+        change = update(claim, outcome=outcome, error=failed.kind, duration_ms=deps.now_ms() - started_ms)
     deps.store.commit(change)
     ended: Attempt = change.after
     return ended

@@ -35,7 +35,10 @@ _STATUS: Final = {JobState.COMPLETED: COMPLETED, JobState.FAILED: ERROR}
 
 INLINE_BYTES: Final = 4_000_000  # what a gateway and a Lambda surely let through
 _LANGUAGE: Final = re.compile(r"auto|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+# Subtitles of more text take seconds to make in a small function; this is about five hours of speech.
+SUBTITLED_CHARACTERS: Final = 250_000
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 
 # Error → status and `errorType` (P-07, P-08, P-09, P-A5; the rest is ours). The nearest base class counts.
@@ -60,7 +63,9 @@ _MESSAGES: Final = {
 
 
 def media_type(given: str) -> tuple[str, tuple[str, ...]]:
-    """The listed type that a `mimeType` stands for, and the leniencies that took. Raises Invalid."""
+    """The listed type that a `mimeType` stands for, and the leniencies that took. Raises Invalid and Malformed."""
+    if "\ufffd" in given:  # somebody before us has decoded bytes that were no UTF-8
+        raise Malformed("body", "must be UTF-8")
     stripped = given.strip()
     bare = stripped.partition(";")[0].strip()
     plain = bare.lower()
@@ -83,11 +88,13 @@ def language(given: str | None) -> str | None:
     return None if given in (None, "auto") else given
 
 
-def request_id(given: str) -> str:
-    """An id that one of our jobs may have. Raises NotFound, because any other is simply unknown."""
+def request_id(given: str) -> tuple[str, tuple[str, ...]]:
+    """An id that one of our jobs may have, and the leniencies that took. Raises NotFound: any other is unknown."""
     if not _REQUEST_ID.fullmatch(given):
         raise NotFound("requestId: unknown")
-    return given
+    if _UUID.fullmatch(given) and given != given.lower():  # RFC 9562: a UUID is read in either case
+        return given.lower(), ("requestId lower-cased",)
+    return given, ()
 
 
 def idempotency_key(given: str | None) -> str | None:
@@ -121,11 +128,17 @@ def segment(found: Segment) -> dict[str, Any]:
 
 
 def transcription(
-    job: Job, found: Transcript | None, *, link: Callable[[], str], inline_bytes: int = INLINE_BYTES
+    job: Job,
+    found: Transcript | None,
+    *,
+    link: Callable[[], str],
+    inline_bytes: int = INLINE_BYTES,
+    subtitled_characters: int = SUBTITLED_CHARACTERS,
 ) -> str:
     """The JSON text that answers `get-transcription` (P-11), of at most `inline_bytes` bytes.
 
-    A long transcript comes without its subtitles, and one that does not fit at all stands behind `transcriptionUrl`.
+    Only one of at most `subtitled_characters` comes with its subtitles, judged before they are made, and one that
+    does not fit at all stands behind `transcriptionUrl`.
     """
     answer: dict[str, Any] = {"requestId": job.id, "transcription": [], **_status(job)}
     if found is None:
@@ -133,9 +146,12 @@ def transcription(
     answer |= {"engine": found.engine, "language": found.language or "und"}
     inline = answer | {"transcription": [segment(one) for one in found.segments]}
     body = _json(inline)
-    if len(body.encode()) > inline_bytes:
+    size_bytes = len(body.encode())
+    if size_bytes > inline_bytes:
         return _json(answer | {"transcriptionUrl": link()})
-    if len(body.encode()) > inline_bytes // 4:  # subtitles take twice the room of the segments, and time to make
+    characters = sum(len(one.text) for one in found.segments)
+    # Of many short segments the times take more room than the text; subtitles take twice the room of the segments.
+    if characters > subtitled_characters or size_bytes > inline_bytes // 4:
         return body
     subtitled = _json(inline | {"vttTranscription": exports.render("vtt", found).decode()})
     return subtitled if len(subtitled.encode()) <= inline_bytes else body

@@ -29,6 +29,7 @@ from callscribe.dialects.presign import DIALECT, mapping
 from callscribe.dialects.presign.schemas import (
     Callback,
     Refusal,
+    StoredTranscript,
     TokenAnswer,
     TranscriptionAnswer,
     TranscriptionRequest,
@@ -60,6 +61,7 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
 }
 
 VERSION_HEADER: Final = "X-Invox-Medical-Api-Version"  # P-12
+_BASIC: Final = 'Basic realm="callscribe"'  # RFC 7617: this scheme must name a realm
 _VERSION: Final = re.compile(r"[0-9A-Za-z.-]{1,32}")
 
 _REFUSED: Final = {
@@ -67,6 +69,8 @@ _REFUSED: Final = {
     401: "The credential or the token is missing, wrong, expired or revoked.",
     403: "The API key lacks the permission BATCH-TRANSCRIBE.",
     404: "Unknown.",
+    405: "This path takes another method, named in the header Allow.",
+    409: "A record was changed at the same moment; send the request again.",
     413: "The body is too long.",
     500: "An internal error.",
     503: "A service did not answer; send the request again.",
@@ -118,13 +122,16 @@ def _token_routes(deps: Deps) -> Router:
         TOKEN,
         summary="Get an access token (P-10)",
         operation_id="issueToken",
-        responses=_responses(TokenAnswer, 400, 401, 413, 500, 503),
+        responses=_responses(TokenAnswer, 400, 401, 405, 413, 500, 503),
         security=[{"basic": []}, {}],
         openapi_extensions={"requestBody": _TOKEN_BODY},
     )
     def issue_token() -> Response[str]:
-        key_id, secret = _presented(router.current_event.raw_event)
-        issued = tokens.issue(deps, accounts.authenticate(deps, key_id=key_id, secret=secret))
+        try:
+            key_id, secret = _presented(router.current_event.raw_event)
+            issued = tokens.issue(deps, accounts.authenticate(deps, key_id=key_id, secret=secret))
+        except Unauthenticated as error:
+            return _refuse_in_router(error, challenge=_BASIC)
         return _json_response(200, mapping.token_answer(issued))
 
     return router
@@ -137,7 +144,7 @@ def _job_routes(deps: Deps) -> Router:
         UPLOAD,
         summary="Get a presigned URL to upload a recording to (P-01)",
         operation_id="generatePresignedUrl",
-        responses=_responses(UploadAnswer, 400, 401, 403, 413, 500, 503),
+        responses=_responses(UploadAnswer, 400, 401, 403, 405, 409, 413, 500, 503),
         security=[{"bearer": []}],
         openapi_extensions={"parameters": [_IDEMPOTENCY_KEY], "callbacks": _callbacks()},
     )
@@ -149,12 +156,11 @@ def _job_routes(deps: Deps) -> Router:
         TRANSCRIPTION,
         summary="Ask how a request stands (P-11)",
         operation_id="getTranscription",
-        responses=_responses(TranscriptionAnswer, 400, 401, 403, 404, 413, 500, 503),
+        responses=_responses(TranscriptionAnswer, 400, 401, 403, 404, 405, 413, 500, 503),
         security=[{"bearer": []}],
     )
     def get_transcription(body: Annotated[TranscriptionRequest, Body()]) -> Response[str]:
-        principal = _principal(router.context["call"])
-        return _json_response(200, _transcription(deps, principal, body.request_id))
+        return _json_response(200, _transcription(deps, router.context["call"], body.request_id))
 
     return router
 
@@ -179,7 +185,10 @@ def _document_routes(deps: Deps, app: APIGatewayHttpResolver) -> Router:
         RESULT_LINK,
         summary="Open a transcriptionUrl",
         operation_id="openTranscription",
-        responses={302: {"description": "To the transcript, for 15 minutes."}, **_refusals(404, 500, 503)},
+        responses={
+            302: {"description": "To the transcript, for 15 minutes."},
+            **_responses(StoredTranscript, 400, 404, 405, 413, 500, 503, done="Where the redirect leads to."),
+        },
     )
     def open_transcription(token: str) -> Response[str]:
         return Response(302, "text/plain", "", headers={"Location": jobs.open_result_link(deps, token)})
@@ -257,11 +266,13 @@ def _create_upload(deps: Deps, call: Call, event: Mapping[str, Any], body: Uploa
     return upload
 
 
-def _transcription(deps: Deps, principal: Principal, request_id: str) -> str:
+def _transcription(deps: Deps, call: Call, given: str) -> str:
+    request_id, leniencies = mapping.request_id(given)
     try:
-        job = jobs.find(deps, tenant_id=principal.tenant_id, job_id=mapping.request_id(request_id))
+        job = jobs.find(deps, tenant_id=_principal(call).tenant_id, job_id=request_id)
     except NotFound as error:
         raise NotFound("requestId: unknown") from error
+    call.leniencies.extend(leniencies)
     if job.state is not JobState.COMPLETED:
         return mapping.transcription(job, None, link=str)
     try:
@@ -277,14 +288,14 @@ def _refuse(error: Exception) -> dict[str, Any]:
     return {"statusCode": response.status_code, "headers": response.headers, "body": response.body}
 
 
-def _refuse_in_router(error: Exception) -> Response[str]:
-    """The same for what was raised in the router; what is ours to mend is logged."""
+def _refuse_in_router(error: Exception, *, challenge: str = "Bearer") -> Response[str]:
+    """The same for what was raised in the router; what is ours to mend is logged. `challenge`: the scheme asked for."""
     if isinstance(error, RequestValidationError):
         error = _malformed(error)
     status, body = mapping.refusal(error)
     if status >= 500:
         log_refusal(error)
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(status, {})
+    headers = {401: {"WWW-Authenticate": challenge}, 503: {"Retry-After": "1"}}.get(status, {})
     if isinstance(error, MethodNotAllowed):
         headers = {"Allow": ", ".join(error.allowed)}
     return _json_response(status, json.dumps(body, ensure_ascii=False), **headers)
@@ -309,8 +320,8 @@ def _json_response(status: int, body: str, **headers: str) -> Response[str]:
     return Response(status, "application/json", body, headers=headers)
 
 
-def _responses(model: type[Any], *refused: int) -> Any:
-    answer = {"description": "Done.", "content": {"application/json": {"model": model}}}
+def _responses(model: type[Any], *refused: int, done: str = "Done.") -> Any:
+    answer = {"description": done, "content": {"application/json": {"model": model}}}
     return {200: answer, **_refusals(*refused)}
 
 

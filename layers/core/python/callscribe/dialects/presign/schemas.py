@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from callscribe.dialects.presign.mapping import ALIASES, COMPLETED, ERROR, MEDIA_TYPES, PENDING
+from callscribe.dialects.presign.mapping import ALIASES, COMPLETED, ERROR, MEDIA_TYPES, PENDING, SUBTITLED_CHARACTERS
+from callscribe.domain.transcripts import SCHEMA
 
 
 def _omittable(description: str, **extra: Any) -> Any:
@@ -22,6 +23,12 @@ class Wire(BaseModel):
     """Camel case outside; no type is bent into another; unknown fields are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, strict=True)
+
+
+_LINK = (
+    "Where a transcript is found that is too large to stand here. It opens without a credential, and leads to"
+    " callscribe's own JSON (schema StoredTranscript), not this contract's."
+)
 
 
 class UploadRequest(Wire):
@@ -77,12 +84,50 @@ class TranscriptionAnswer(Wire):
     transcription: list[TranscriptionSegment]
     processing_status: str = Field(json_schema_extra={"enum": [PENDING, COMPLETED, ERROR]})
     transcription_status: str = Field(json_schema_extra={"enum": [PENDING, COMPLETED, ERROR]})
-    vtt_transcription: str = _omittable("The same as WebVTT; missing where it would make the answer too large.")
-    transcription_url: str = _omittable("Where a transcript is found that is too large to stand here.", format="uri")
+    vtt_transcription: str = _omittable(
+        f"The same as WebVTT; missing for a text of more than {SUBTITLED_CHARACTERS} characters,"
+        " and where it would make the answer too large."
+    )
+    transcription_url: str = _omittable(_LINK, format="uri")
     error_message: str = _omittable("Code and reason of a failure.")
     error: Failure = _omittable("Code and reason of a failure, apart.")
     engine: str = _omittable("The speech engine that made the transcript.")
     language: str = _omittable("The language of the speech; `und` where it is not known.")
+
+
+class StoredWord(BaseModel):
+    """One word. Times in seconds from the start of the recording; the confidence is of the engine's own scale."""
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float | None
+
+
+class StoredSegment(BaseModel):
+    """What one speaker said without a long pause."""
+
+    text: str
+    start_s: float
+    end_s: float
+    channel: int
+    speaker: str | None
+    confidence: float | None
+    words: list[StoredWord]
+
+
+class StoredTranscript(BaseModel):
+    """What a `transcriptionUrl` opens: the transcript as callscribe keeps it."""
+
+    version: int = Field(alias="schema", json_schema_extra={"const": SCHEMA})
+    segments: list[StoredSegment]
+    language: str | None
+    language_probability: float | None
+    engine: str
+    model: str
+    duration_s: float
+    speech_s: float
+    warnings: list[str]
 
 
 class TokenAnswer(Wire):
@@ -113,4 +158,4 @@ class Callback(Wire):
     created_at: int | str = Field(description="Epoch milliseconds; a string where the credential asks for it.")
     status: str = _omittable("`ERROR` where the recording could not be transcribed.", enum=[ERROR])
     error: Failure = _omittable("Why not.")
-    transcription_url: str = _omittable("Where a transcript is found that is too large to stand here.", format="uri")
+    transcription_url: str = _omittable(_LINK, format="uri")
