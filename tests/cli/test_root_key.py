@@ -12,6 +12,7 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
+from callscribe import wiring
 from callscribe.adapters.aws.secrets import load_root_keys
 from callscribe.cli import app
 from callscribe.cli.edge import ExitCode
@@ -88,5 +89,8 @@ def test_without_credentials_a_rotation_is_not_authorised(monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("HOME", "/nowhere")
+    # Sessions and clients of earlier tests remember credentials.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    wiring._client_of.cache_clear()
     done = rotate("--yes")
     assert (done.exit_code, "AWS_PROFILE" in done.stderr) == (ExitCode.NOT_AUTHORISED, True)
