@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -89,7 +90,7 @@ def read_stacks(assembly_dir: Path) -> list[Stack]:
 
 def zip_folder(folder: Path, target: Path) -> None:
     """Zip a folder so that equal content gives equal bytes: names sorted, times fixed, permissions reduced to two."""
-    partial = target.with_suffix(".part")
+    partial = target.with_suffix(f".{os.getpid()}.part")  # two deployments may share a cache
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         for file in _files(folder):
             entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), _ZIP_EPOCH)

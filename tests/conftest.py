@@ -7,6 +7,7 @@ import pytest
 TOGETHER = ("e2e", "local", "infra")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give every test of these folders the folder as its group (`--dist loadgroup`)."""
     here = Path(__file__).parent
