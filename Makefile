@@ -49,7 +49,7 @@ serve: setup  ## Leave the same system running (PORT=8420; AUTH=1 enforces the r
 
 .PHONY: test
 test: setup  ## Run all tests, the end-to-end ones on the laptop cloud included
-	@$(BIN)/pytest -q -n 2 --dist loadgroup
+	@$(BIN)/pytest -q -n 2
 
 .PHONY: check
 check: setup  ## ruff, mypy strict, import-linter, repository tests
