@@ -85,18 +85,25 @@ bench: setup  ## Run the benchmarks, or one: NAME=overhead (single jobs), NAME=l
 	@$(RUN) benchmarks $(NAME)
 
 .PHONY: security
-security: setup  ## The outbound guard, the signatures and hostile receivers, as figures
+security: setup  ## Outbound guard, signatures, hostile receivers; tenants × routes × ids, secrets in logs: as figures
 	@$(RUN) tests.security.figures
+	@$(RUN) tests.security.matrix
 
 .PHONY: reliability
 reliability: setup  ## Crashes at every call, repeated and reordered events, killed workers, receivers that are down
 	@$(BIN)/pytest -q -rA tests/reliability tests/e2e -k "crash or event or lost or killed or down or second or died"
+
+.PHONY: money
+money: setup  ## The ledger as figures: random steps, contending holds, every failing path, crashes
+	@$(RUN) tests.reliability.figures
 
 .PHONY: lock
 lock: .venv/.installed  ## Resolve all pinned requirements anew
 	@$(RUN) uv pip compile --quiet pyproject.toml --all-extras $(LOCK) -o requirements.lock
 	@$(RUN) uv pip compile --quiet layers/core/requirements.in $(LOCK) -o layers/core/requirements.txt
 	@$(RUN) uv pip compile --quiet layers/media/requirements.in $(LOCK) -o layers/media/requirements.txt
+	@$(RUN) uv pip compile --quiet layers/documents/requirements.in $(LOCK) -o layers/documents/requirements.txt
+	@$(RUN) uv pip compile --quiet functions/door/requirements.in $(LOCK) -o functions/door/requirements.txt
 	@$(RUN) uv pip compile --quiet local/requirements.in $(LOCK) -o local/requirements.txt
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --fork-strategy fewest --upgrade
 

@@ -1,16 +1,19 @@
-"""The HTTP API: one Lambda per dialect under its path, and a landing page for every other path."""
+"""The HTTP API: one Lambda per dialect under its paths, and a landing page for every other path."""
 
 from json import dumps
 
 from aws_cdk import aws_apigatewayv2 as gateway
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
-from aws_cdk.aws_lambda import Function
+from aws_cdk.aws_lambda import Function, FunctionUrl, FunctionUrlAuthType, FunctionUrlCorsOptions
+from aws_cdk.aws_lambda import HttpMethod as UrlMethod
+from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
 from callscribe import names
 from infra.data_stack import DataStack
+from infra.dialects import PARTS, DialectPart
 from infra.findings import acknowledge
-from infra.functions import FunctionKit, FunctionSize, log_group, python_function
+from infra.functions import DocumentsLayer, FunctionKit, FunctionSize, log_group, python_function
 from infra.permissions import READ_OBJECT, WRITE_OBJECT, Grants
 from infra.runtime import Variables
 from infra.settings import StageSettings
@@ -35,6 +38,7 @@ class Api(Construct):
     def __init__(self, scope: Construct, *, kit: FunctionKit) -> None:
         super().__init__(scope, "Api")
         self._kit = kit
+        self.urls: dict[str, FunctionUrl] = {}
         landing = python_function(self, "landing", kit, size=FunctionSize(memory_mb=256, timeout_s=10))
         self.functions: list[Function] = [landing]
         self.http_api = gateway.HttpApi(
@@ -60,31 +64,47 @@ class Api(Construct):
             return settings.public_base_url
         return f"https://{settings.domain_name}" if settings.domain_name else self.http_api.api_endpoint
 
-    def add_dialects(self, data: DataStack, variables: Variables) -> None:
+    def add_dialects(self, data: DataStack, variables: Variables, fetch_queue: Queue) -> None:
         """One Lambda per dialect, each with its own role and concurrency."""
-        for dialect, prefix in names.DIALECTS.items():
-            function = self._dialect_function(dialect, data, variables)
+        for dialect in names.DIALECTS:
+            part = PARTS[dialect]
+            function = self._dialect_function(dialect, part, variables)
+            grant_dialect(Grants.of(function), part, data, fetch_queue)
             self.functions.append(function)
-            self.http_api.add_routes(
-                path=f"{prefix}/{{proxy+}}",
-                methods=[gateway.HttpMethod.ANY],
-                integration=HttpLambdaIntegration(dialect.title(), function),
-            )
+            integration = HttpLambdaIntegration(dialect.title(), function)
+            for path in _routes(dialect):
+                self.http_api.add_routes(path=path, methods=[gateway.HttpMethod.ANY], integration=integration)
+            if part.waits and self._kit.settings.function_url:
+                self.urls[dialect] = self._function_url(function)
 
-    def _dialect_function(self, dialect: str, data: DataStack, variables: Variables) -> Function:
-        wanted = (names.ENV_TABLE, names.ENV_AUDIO_BUCKET, names.ENV_RESULTS_BUCKET, names.ENV_ROOT_KEYS_SECRET)
-        function = python_function(
+    def _dialect_function(self, dialect: str, part: DialectPart, variables: Variables) -> Function:
+        settings = self._kit.settings
+        wanted = [names.ENV_TABLE, names.ENV_AUDIO_BUCKET, names.ENV_RESULTS_BUCKET, names.ENV_ROOT_KEYS_SECRET]
+        wanted += [names.ENV_FETCH_QUEUE] if part.fetches else []
+        return python_function(
             self,
             "api",
             self._kit,
-            construct_id=f"Api{dialect.title()}",
+            part=dialect,
             environment={**variables.pick(*wanted), names.ENV_DIALECT: dialect},
-            size=FunctionSize(memory_mb=1024, reserved_concurrency=self._kit.settings.reserved_concurrency),
+            size=FunctionSize(
+                memory_mb=1_024, timeout_s=part.timeout_s, reserved_concurrency=settings.reserved_concurrency
+            ),
+            extra_layers=[DocumentsLayer(self, settings=settings)] if part.writes_documents else [],
         )
-        grants = Grants.of(function).table(data.table).secret(data.root_keys)
-        grants.objects(data.audio, names.AUDIO_PREFIX, WRITE_OBJECT)
-        grants.objects(data.results, names.RESULTS_PREFIX, READ_OBJECT).missing_objects(data.results)
-        return function
+
+    def _function_url(self, function: Function) -> FunctionUrl:
+        """Where a call may wait longer than at the gateway. The handler judges who calls, as it does there."""
+        settings = self._kit.settings
+        cors = FunctionUrlCorsOptions(
+            allowed_origins=list(settings.cors_origins),
+            allowed_methods=[UrlMethod.ALL],
+            allowed_headers=list(names.CORS_REQUEST_HEADERS),
+            exposed_headers=list(names.CORS_RESPONSE_HEADERS),
+        )
+        return function.add_function_url(
+            auth_type=FunctionUrlAuthType.NONE, cors=cors if settings.cors_origins else None
+        )
 
     def _default_stage(self) -> gateway.CfnStage:
         settings = self._kit.settings
@@ -121,6 +141,31 @@ class Api(Construct):
         )
         mapping.node.add_dependency(self._stage)
         return domain.attr_regional_domain_name
+
+
+def _routes(dialect: str) -> list[str]:
+    """The paths of a dialect. The gateway refuses routes that end in a slash; `{proxy+}` takes such requests."""
+    others = names.OTHER_PATHS.get(dialect, ())
+    below = [f"{path}/{{proxy+}}" for path in (names.DIALECTS[dialect], *others)]
+    return [*below, *others]
+
+
+def grant_dialect(grants: Grants, part: DialectPart, data: DataStack, fetch_queue: Queue) -> None:
+    """What the use cases of a dialect do, whichever process runs them."""
+    grants.table(data.table).secret(data.root_keys)
+    for prefix in part.reads:
+        grants.objects(data.audio, prefix, READ_OBJECT)
+    for prefix in part.writes:
+        grants.objects(data.audio, prefix, WRITE_OBJECT)
+    grants.objects(data.results, names.RESULTS_PREFIX, part.results).missing_objects(data.results)
+    if part.reads:
+        grants.missing_objects(data.audio)
+    if part.erases:
+        grants.erase(data.audio, *part.erases)
+    if part.erases_results:
+        grants.erase(data.results, names.RESULTS_PREFIX)
+    if part.fetches:
+        grants.send(fetch_queue)
 
 
 def _cors(settings: StageSettings) -> gateway.CorsPreflightOptions | None:

@@ -7,6 +7,7 @@ from callscribe import names
 from infra.api import Api
 from infra.callbacks import Callbacks
 from infra.data_stack import DataStack
+from infra.fetching import Fetching
 from infra.findings import CFN_LINT
 from infra.functions import CoreLayer, FunctionKit
 from infra.monitoring import Monitoring, Watched
@@ -28,7 +29,8 @@ class AppStack(Stack):
         kit = FunctionKit(settings=settings, layers=[CoreLayer(self, settings=settings)])
         self.api = Api(self, kit=kit)
         variables = variables_of(settings, data, base_url=self.api.base_url)
-        self.api.add_dialects(data, variables)
+        self.fetching = Fetching(self, kit=kit, data=data, variables=variables)
+        self.api.add_dialects(data, variables, self.fetching.queue)
         self.pipeline = Pipeline(self, kit=kit, data=data, variables=variables)
         self.callbacks = Callbacks(self, kit=kit, data=data, variables=variables)
         self.sweeper = Sweeper(
@@ -38,21 +40,23 @@ class AppStack(Stack):
             variables=variables,
             transcription=self.pipeline.transcription.machine,
             callback_queue=self.callbacks.queue,
+            fetch_queue=self.fetching.queue,
         )
         self._monitor()
         self._outputs(variables.values)
         self._warn_without_workers()
 
     def _monitor(self) -> None:
-        pipeline, callbacks, data = self.pipeline, self.callbacks, self._data
-        dead = [data.upload_dead_letters, callbacks.dead_letters, callbacks.record_failures]
+        pipeline, callbacks, fetching, data = self.pipeline, self.callbacks, self.fetching, self._data
+        dead = [data.upload_dead_letters, fetching.dead_letters, callbacks.dead_letters, callbacks.record_failures]
+        functions = [*self.api.functions, fetching.function, *pipeline.functions, *callbacks.functions]
         watched = Watched(
             dead_letter_queues=dead,
             drained_dead_letters=pipeline.work_dead_letters,
-            queues=[data.uploads, pipeline.work, callbacks.queue],
+            queues=[data.uploads, fetching.queue, pipeline.work, callbacks.queue],
             work=pipeline.work,
             machines=[pipeline.transcription.machine, callbacks.machine.machine],
-            functions=[*self.api.functions, *pipeline.functions, *callbacks.functions, self.sweeper.function],
+            functions=[*functions, self.sweeper.function],
             prepare=pipeline.prepare,
             on_record=callbacks.on_record,
             deliver=callbacks.deliver,
@@ -72,10 +76,12 @@ class AppStack(Stack):
             "TranscriptionMachine": values[names.ENV_TRANSCRIPTION_MACHINE],
             "CallbackMachine": values[names.ENV_CALLBACK_MACHINE],
             "CallbackQueueUrl": values[names.ENV_CALLBACK_QUEUE],
+            "FetchQueueUrl": values[names.ENV_FETCH_QUEUE],
             "WorkQueueUrl": self.pipeline.work.queue_url,
             "WorkerRoleArn": self.pipeline.worker_role.role_arn,
             "Settings": values[names.ENV_SETTINGS],
         }
+        outputs |= {f"{dialect.title()}Url": url.url for dialect, url in self.api.urls.items()}
         if self.api.domain_target:
             outputs["DomainTarget"] = self.api.domain_target
         for name, value in outputs.items():

@@ -9,6 +9,7 @@ from cdk_nag import AwsSolutionsChecks
 from callscribe import names
 from infra.app_stack import AppStack
 from infra.data_stack import DataStack
+from infra.door_stack import DoorStack
 from infra.settings import from_context
 
 
@@ -22,7 +23,9 @@ def build_app(context: Mapping[str, Any] | None = None, *, outdir: str | None = 
     prefix = f"{names.STACK_PREFIX}-{settings.stage}"
     environment = Environment(region=settings.region) if settings.region else None
     data = DataStack(app, f"{prefix}-Data", settings=settings, env=environment)
-    AppStack(app, f"{prefix}-App", settings=settings, data=data, env=environment)
+    running = AppStack(app, f"{prefix}-App", settings=settings, data=data, env=environment)
+    if settings.door:
+        DoorStack(app, f"{prefix}-Door", settings=settings, data=data, app=running, env=environment)
     Tags.of(app).add("callscribe:stage", settings.stage)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

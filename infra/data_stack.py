@@ -29,6 +29,9 @@ class DataStack(Stack):
             self, "Uploads", visibility_s=6 * UPLOAD_HANDLER_TIMEOUT_S, dead_letters=self.upload_dead_letters
         )
         self.audio = self._bucket("Audio", retention_days=settings.audio_retention_days, cors=self._upload_cors())
+        self.audio.add_lifecycle_rule(
+            id="sources", prefix=names.SOURCES_PREFIX, expiration=Duration.days(_source_days(settings))
+        )
         self._notify_of_uploads()
         self.results = self._bucket("Results", retention_days=settings.results_retention_days)
         self.root_keys = self._root_keys()
@@ -140,6 +143,11 @@ class DataStack(Stack):
             {"AwsSolutions-SMG4": "a rotation adds a key beside those that still verify: a command, no schedule"},
         )
         return secret
+
+
+def _source_days(settings: StageSettings) -> int:
+    """Days after which nothing waits for what says where audio is to be fetched from: it may be a signed URL."""
+    return 1 + -(-settings.upload_deadline_s // 86_400)
 
 
 def _key(name: str) -> dynamodb.Attribute:

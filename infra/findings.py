@@ -39,5 +39,6 @@ CHECKOV = {
     "CKV_AWS_119": f"table: {_OWN_KMS_KEY} needs rights on it",
     "CKV_AWS_149": f"secret: {_OWN_KMS_KEY} needs rights on it",
     "CKV_AWS_158": f"logs: {_OWN_KMS_KEY} needs rights on it; no secret and no transcript is logged",
+    "CKV_AWS_258": "a function URL is as public as the gateway: the handler judges the key that the body carries",
     "CKV_AWS_173": f"variables: {_OWN_KMS_KEY} needs rights on it; they hold names, no secrets",
 }

@@ -1,4 +1,4 @@
-"""CoreLayer, MediaLayer and `python_function()`: the only place where a Lambda is built."""
+"""CoreLayer, MediaLayer, DocumentsLayer and `python_function()`: the only place where a Lambda is built."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ CORE = LayerSource(
     left_out=frozenset({"engines", "cli", "client.py"}),  # for the worker and people's machines only
 )
 MEDIA = LayerSource(lock=ROOT / "layers/media/requirements.txt")
+DOCUMENTS = LayerSource(lock=ROOT / "layers/documents/requirements.txt")
 _NOT_SOURCE = ["__pycache__", "**/__pycache__", "*.pyc"]
 _RETENTION = {
     1: RetentionDays.ONE_DAY,
@@ -79,6 +80,13 @@ class MediaLayer(Layer):
         super().__init__(scope, "MediaLayer", source=MEDIA, settings=settings)
 
 
+class DocumentsLayer(Layer):
+    """What writes office documents, for the dialects that offer them."""
+
+    def __init__(self, scope: Construct, *, settings: StageSettings) -> None:
+        super().__init__(scope, "DocumentsLayer", source=DOCUMENTS, settings=settings)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FunctionSize:
     """How much of everything a function may use."""
@@ -105,20 +113,24 @@ def python_function(
     name: str,
     kit: FunctionKit,
     *,
-    construct_id: str | None = None,
+    part: str | None = None,
     environment: Mapping[str, str] | None = None,
     size: FunctionSize = DEFAULT_SIZE,
     extra_layers: Sequence[LayerVersion] = (),
 ) -> Function:
-    """The Lambda of `functions/<name>/handler.py`, with a role and a log group of its own and no other rights."""
-    construct_id = construct_id or name.title().replace("_", "")
+    """The Lambda of `functions/<name>/handler.py`, with a role and a log group of its own and no other rights.
+
+    `part` tells apart several Lambdas of one folder; its description, by which a Lambda is found, holds both names.
+    """
+    title = " ".join(filter(None, (name.replace("_", " "), part)))
+    construct_id = title.title().replace(" ", "")
     logs = log_group(scope, f"{construct_id}Logs", kit.settings)
     role = Role(scope, f"{construct_id}Role", assumed_by=ServicePrincipal("lambda.amazonaws.com"))
     Grants(role).allow(["logs:CreateLogStream", "logs:PutLogEvents"], logs.log_group_arn)
     function = Function(
         scope,
         construct_id,
-        description=f"callscribe: {name.replace('_', ' ')}",
+        description=f"callscribe: {title}",
         runtime=RUNTIME,
         architecture=Architecture.ARM_64,
         handler="handler.handler",

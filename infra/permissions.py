@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack
+from aws_cdk import Aws, Stack
 from aws_cdk.aws_dynamodb import ITable
 from aws_cdk.aws_iam import IRole, PolicyStatement
 from aws_cdk.aws_lambda import IFunction
@@ -20,6 +20,8 @@ WRITE_ITEMS = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
 READ_OBJECT = ("s3:GetObject",)
 READ_VERSION = ("s3:GetObject", "s3:GetObjectVersion")
 WRITE_OBJECT = ("s3:PutObject",)
+ERASE_OBJECT = ("s3:DeleteObject", "s3:DeleteObjectVersion")  # a version, too, needs both
+WRITE_PARTS = ("s3:PutObject", "s3:AbortMultipartUpload")  # large objects go in parts
 
 
 class Grants:
@@ -56,6 +58,31 @@ class Grants:
     def missing_objects(self, bucket: IBucket) -> "Grants":
         """Learn that an object is not there: without this right S3 answers 403 in place of 404."""
         return self.allow(["s3:ListBucket"], bucket.bucket_arn)
+
+    def erase(self, bucket: IBucket, *prefixes: str) -> "Grants":
+        """Remove objects below these prefixes in all their versions, which are found by listing them."""
+        for prefix in prefixes:
+            self.objects(bucket, prefix, ERASE_OBJECT)
+        listing = PolicyStatement(
+            actions=["s3:ListBucketVersions"],
+            resources=[bucket.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
+        )
+        self.role.add_to_principal_policy(listing)
+        return self
+
+    def cleaning_up(self, audio: IBucket, results: IBucket) -> "Grants":
+        """Remove what jobs that have ended leave behind."""
+        return self.erase(audio, names.AUDIO_PREFIX, names.SOURCES_PREFIX).erase(results, names.RESULTS_PREFIX)
+
+    def foreign_objects(self, bucket_name: str) -> "Grants":
+        """Read all objects of a bucket that is not the stage's own, and learn which are not there."""
+        arn = f"arn:{Aws.PARTITION}:s3:::{bucket_name}"
+        finding = f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{bucket_name}/*]"
+        acknowledge(
+            self.role, {finding: "the operator named this bucket; each tenant's own prefixes are checked in code"}
+        )
+        return self.allow(READ_VERSION, f"{arn}/*").allow(["s3:ListBucket"], arn)
 
     def secret(self, secret: ISecret) -> "Grants":
         """Read a secret."""

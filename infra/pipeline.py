@@ -56,7 +56,7 @@ class Pipeline(Construct):
         return function
 
     def _finish_function(self) -> Function:
-        wanted = (names.ENV_TABLE, names.ENV_RESULTS_BUCKET, names.ENV_ROOT_KEYS_SECRET)
+        wanted = (names.ENV_TABLE, names.ENV_AUDIO_BUCKET, names.ENV_RESULTS_BUCKET, names.ENV_ROOT_KEYS_SECRET)
         function = python_function(
             self,
             "finish_job",
@@ -66,7 +66,7 @@ class Pipeline(Construct):
         )
         grants = Grants.of(function).table(self._data.table).secret(self._data.root_keys)
         grants.objects(self._data.results, names.RESULTS_PREFIX, READ_OBJECT + WRITE_OBJECT)
-        grants.missing_objects(self._data.results)
+        grants.missing_objects(self._data.results).cleaning_up(self._data.audio, self._data.results)
         return function
 
     def _transcription_machine(self) -> Machine:
@@ -85,7 +85,7 @@ class Pipeline(Construct):
         return machine
 
     def _upload_function(self) -> Function:
-        wanted = (names.ENV_TABLE, names.ENV_TRANSCRIPTION_MACHINE)
+        wanted = (names.ENV_TABLE, names.ENV_AUDIO_BUCKET, names.ENV_TRANSCRIPTION_MACHINE)
         function = python_function(
             self,
             "audio_uploaded",
@@ -93,7 +93,8 @@ class Pipeline(Construct):
             environment=self._variables.pick(*wanted),
             size=FunctionSize(timeout_s=UPLOAD_HANDLER_TIMEOUT_S),
         )
-        Grants.of(function).table(self._data.table).start(self.transcription.machine)
+        grants = Grants.of(function).table(self._data.table).start(self.transcription.machine)
+        grants.erase(self._data.audio, names.AUDIO_PREFIX)  # what came for a job that is over
         function.add_event_source(SqsEventSource(self._data.uploads, batch_size=10, report_batch_item_failures=True))
         return function
 
@@ -125,4 +126,5 @@ class Pipeline(Construct):
         grants.objects(self._data.audio, names.AUDIO_PREFIX, READ_VERSION).missing_objects(self._data.audio)
         grants.objects(self._data.results, names.RESULTS_PREFIX, READ_OBJECT + WRITE_OBJECT)
         grants.missing_objects(self._data.results)
+        grants.erase(self._data.results, names.RESULTS_PREFIX)  # the work for a job that was cancelled meanwhile
         return role

@@ -14,20 +14,40 @@ an error that names the setting, the value and what is allowed. Names that hold 
 | `allow_loopback` | `false` | accept `http://127.0.0.1:<port>` as a receiver; only with stage and target `local` |
 | `retain_data` | `true` | keep table, buckets and root keys on destroy (`false`: empty the buckets before) |
 | `log_retention_days` | `30` | 1, 3, 5, 7, 14, 30, 60 or 90 |
-| `audio_retention_days` | `30` | uploaded audio is deleted after so many days, 1 to 3650 |
+| `audio_retention_days` | `30` | audio, registered recordings too, is deleted after so many days, 1 to 3650 |
 | `results_retention_days` | `365` | transcripts and callback bodies are deleted after so many days, 1 to 3650 |
 | `noncurrent_retention_days` | `7` | overwritten and deleted object versions are gone after so many days, 1 to 365 |
 | `cors_origins` | none | browser origins that may call the API and upload: `https://host`, several, or `*` |
 | `throttle_rate` | `100` | requests per second to the whole API, 1 to 10000 |
 | `throttle_burst` | `200` | requests at once on top of that, 1 to 5000 |
 | `reserved_concurrency` | none | Lambda concurrency set aside for each dialect, 1 to 1000 (a new account has 10) |
+| `function_url` | `true` | give dialect `aivoco` a URL of its own (output `AivocoUrl`), where calls may wait |
+| `source_buckets` | none | buckets of yours that jobs may take audio from by `s3_uri`, if their tenant may |
+| `fetch_s` | `600` | seconds that the download of an audio URL may take, 10 to 780 |
+| `fetch_concurrency` | `5` | audio URLs that are downloaded at one time, 2 to 1000 |
 | `callback_schedule_s` | 10 attempts in 75 h | seconds before each attempt, the first included: 1 to 20 numbers |
 | `upload_deadline_s` | `3600` | seconds until a job without upload fails, 60 (`local`: 1) to 604800 |
 | `job_deadline_s` | `86400` | seconds a job may wait and be worked on, 300 (`local`: 1) to 604800 |
 | `recheck_s` | `300` | seconds of silence before the sweeper asks after a job, 60 (`local`: 1) to 86400 |
 | `work_visibility_s` | `300` | seconds until a dead worker's job is another's, 30 (`local`: 2) to 43200 |
 | `worker_principals` | none | IAM ARNs that may assume the role `WorkerRoleArn`, for workers of your own |
-| `sweep_minutes` | `5` | minutes between two searches for what got lost, 1 to 60 |
+| `sweep_minutes` | `5` | minutes between two searches for what got lost, 1 to 12 |
+| `fetched_result_s` | `540` | seconds that an `aivoco` transcript waits to be fetched, 60 to 840 less one sweep |
+| `requests_per_minute` | `60` | requests that `aivoco` takes from one address, 1 to 100000 |
+| `waiting_calls` | `20` | `aivoco` calls that may wait for their transcript at one time, 1 to 1000 |
+| `admin_units_url` | the vendor's | where `aivoco` sends whoever has too few admin units |
+| `recharge_url` | the vendor's | where `aivoco` sends whoever has too few credits |
+| `transcription_failed_text` | the vendor's | `aivoco`'s answer when a transcription failed, 200 characters at most |
+| `basic_everywhere` | `true` | dialect `mor` takes user and password at every path, not at its login alone |
+| `refresh_life_s` | `604800` | seconds that a login lives without being refreshed, 900 to 7776000 |
+| `door` | `false` | deploy the door: a container behind a load balancer, for bodies to 80 MB and long waits |
+| `door_domain_name` | none | the door's own host name; point its DNS record to the output `DoorTarget` |
+| `door_certificate_arn` | none | ACM certificate of `door_domain_name`, in the same region; the door needs both |
+| `door_vpc_id` | a VPC of its own | VPC to put the door into; goes with `door_subnet_ids` |
+| `door_subnet_ids` | two of its own | public subnets of `door_vpc_id`, in two zones or more |
+| `door_wait_s` | `900` | seconds that a call may wait for its answer at the door, 30 to 3500 |
+| `door_max_tasks` | `4` | containers at most, 1 to 50; one runs always |
+| `door_deletion_protection` | `true` | refuse to delete the door's load balancer, whose name DNS records hold |
 | `alarm_email` | none | where alarms are mailed to; the receiver confirms once |
 """
 
@@ -50,7 +70,17 @@ _RUNTIME_FIELDS = (
     "job_deadline_s",
     "recheck_s",
     "work_visibility_s",
+    "fetch_s",
+    "fetched_result_s",
+    "requests_per_minute",
+    "waiting_calls",
+    "admin_units_url",
+    "recharge_url",
+    "transcription_failed_text",
+    "basic_everywhere",
+    "refresh_life_s",
 )
+_LONGEST_UNFETCHED_S = 840  # a minute less than the promised 15: the sweeper needs time, too
 
 
 class BadSetting(ValueError):
@@ -81,6 +111,10 @@ class StageSettings:
     throttle_rate: int = 100
     throttle_burst: int = 200
     reserved_concurrency: int | None = None
+    function_url: bool = True
+    source_buckets: tuple[str, ...] = ()
+    fetch_s: int = 600
+    fetch_concurrency: int = 5
     callback_schedule_s: tuple[float, ...] | None = None
     upload_deadline_s: int = 3_600
     job_deadline_s: int = 86_400
@@ -88,6 +122,22 @@ class StageSettings:
     work_visibility_s: int = names.WORK_MESSAGE_VISIBILITY_S
     worker_principals: tuple[str, ...] = ()
     sweep_minutes: int = 5
+    fetched_result_s: int = 540
+    requests_per_minute: int = 60
+    waiting_calls: int = 20
+    admin_units_url: str | None = None
+    recharge_url: str | None = None
+    transcription_failed_text: str | None = None
+    basic_everywhere: bool = True
+    refresh_life_s: int = 604_800
+    door: bool = False
+    door_domain_name: str | None = None
+    door_certificate_arn: str | None = None
+    door_vpc_id: str | None = None
+    door_subnet_ids: tuple[str, ...] = ()
+    door_wait_s: int = names.DOOR_WAIT_S
+    door_max_tasks: int = 4
+    door_deletion_protection: bool = True
     alarm_email: str | None = None
 
     def __post_init__(self) -> None:
@@ -95,6 +145,7 @@ class StageSettings:
         _check_patterns(self)
         _check_numbers(self)
         _check_combinations(self)
+        _check_door(self)
 
     @property
     def is_local(self) -> bool:
@@ -164,6 +215,7 @@ def _check_choices(settings: StageSettings) -> None:
             raise BadSetting(name, value, f"allowed are {', '.join(map(str, allowed))}")
 
 
+_WEB_PAGE = r"https?://[^\s/?#]+[^\s]*"
 _PATTERNS = {
     "stage": (r"[a-z][a-z0-9-]{0,19}", "lower-case letters, digits and dashes, a letter first, at most 20"),
     "region": (r"[a-z]{2}(-[a-z]+)+-\d", "a region's name such as eu-central-1"),
@@ -175,6 +227,14 @@ _PATTERNS = {
         "ARNs of roles, users, accounts",
     ),
     "cors_origins": (r"\*|https?://[^\s/]+", "origins such as https://console.example.com, or *"),
+    "source_buckets": (r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "names of S3 buckets"),
+    "admin_units_url": (_WEB_PAGE, "an http or https URL"),
+    "recharge_url": (_WEB_PAGE, "an http or https URL"),
+    "transcription_failed_text": (r"[^\x00-\x1f\x7f]{1,200}", "1 to 200 characters, no control character"),
+    "door_domain_name": (r"[a-z0-9-]+(\.[a-z0-9-]+)+", "a host name such as door.example.com"),
+    "door_certificate_arn": (r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/\S+", "the ARN of an ACM certificate"),
+    "door_vpc_id": (r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", "a VPC's id such as vpc-0123456789abcdef0"),
+    "door_subnet_ids": (r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "ids of subnets"),
     "alarm_email": (r"[^\s@]+@[^\s@]+\.[^\s@]+", "an e-mail address"),
 }
 
@@ -200,7 +260,15 @@ def _check_numbers(settings: StageSettings) -> None:
         "job_deadline_s": (1 if local else 300, _HIGHEST_DEADLINE_S),
         "recheck_s": (1 if local else 60, 86_400),
         "work_visibility_s": (2 if local else 30, 43_200),
-        "sweep_minutes": (1, 60),
+        "sweep_minutes": (1, 12),
+        "fetch_s": (10, 780),
+        "fetch_concurrency": (2, 1_000),
+        "fetched_result_s": (1 if local else 60, _LONGEST_UNFETCHED_S),
+        "requests_per_minute": (1, 100_000),
+        "waiting_calls": (1, 1_000),
+        "refresh_life_s": (900, 7_776_000),
+        "door_wait_s": (30, 3_500),
+        "door_max_tasks": (1, 50),
     }
     for name, (lowest, highest) in ranges.items():
         value = getattr(settings, name)
@@ -215,6 +283,22 @@ def _check_combinations(settings: StageSettings) -> None:
         raise BadSetting("domain_name", settings.domain_name, "domain_name and certificate_arn go together")
     if settings.public_base_url and not settings.is_local and not settings.public_base_url.startswith("https://"):
         raise BadSetting("public_base_url", settings.public_base_url, "allowed is https, http only on target local")
+    longest_s = _LONGEST_UNFETCHED_S - 60 * settings.sweep_minutes
+    if settings.fetched_result_s > longest_s:
+        raise BadSetting(
+            "fetched_result_s",
+            settings.fetched_result_s,
+            f"with sweep_minutes={settings.sweep_minutes} allowed is at most {longest_s}",
+        )
     schedule = settings.callback_schedule_s
     if schedule is not None and not (1 <= len(schedule) <= 20 and all(0 <= delay <= 86_400 for delay in schedule)):
         raise BadSetting("callback_schedule_s", schedule, "allowed are 1 to 20 numbers from 0 to 86400")
+
+
+def _check_door(settings: StageSettings) -> None:
+    if settings.door and settings.is_local:
+        raise BadSetting("door", "true", "on the laptop the door is a process beside the cloud: `make serve` starts it")
+    if settings.door and not (settings.door_domain_name and settings.door_certificate_arn):
+        raise BadSetting("door", "true", "the door speaks TLS only: set door_domain_name and door_certificate_arn")
+    if bool(settings.door_vpc_id) != bool(settings.door_subnet_ids) or len(settings.door_subnet_ids) == 1:
+        raise BadSetting("door_vpc_id", settings.door_vpc_id, "it goes with door_subnet_ids, two or more")

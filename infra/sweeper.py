@@ -27,6 +27,7 @@ class Sweeper(Construct):
         variables: Variables,
         transcription: StateMachine,
         callback_queue: Queue,
+        fetch_queue: Queue,
     ) -> None:
         super().__init__(scope, "Sweeper")
         wanted = set(variables.values) - {names.ENV_SETTINGS, names.ENV_CALLBACK_MACHINE}
@@ -40,7 +41,8 @@ class Sweeper(Construct):
         grants = Grants.of(self.function).table(data.table).secret(data.root_keys)
         grants.objects(data.audio, names.AUDIO_PREFIX, READ_VERSION).missing_objects(data.audio)
         grants.objects(data.results, names.RESULTS_PREFIX, READ_OBJECT + WRITE_OBJECT).missing_objects(data.results)
-        grants.start(transcription).send(callback_queue)
+        grants.cleaning_up(data.audio, data.results)
+        grants.start(transcription).send(callback_queue).send(fetch_queue)
         self._let_it_look_at_executions(grants, transcription)
         Rule(
             self,

@@ -1,17 +1,24 @@
 """A loopback HTTP front: `http://127.0.0.1:PORT/<path>` is `<path>` of the HTTP API deployed in the emulator.
 
 It keeps method, target, headers and body as they came, adds what API Gateway adds, and enforces the gateway's limits.
+Where there is a door it gets, and alone, what cannot pass the gateway: bodies that are too large for it, and waits that
+are too long, once the gateway has answered that its time is over. Everything else goes through gateway and Lambda.
 """
 
+import contextlib
 import http.client
 import json
 import socket
 import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from callscribe import names
+from callscribe.ports import Settings
 from local.loopback import LoopbackServer
 
-GATEWAY_BODY_LIMIT_BYTES = 10 * 1024 * 1024
+INLINE_BODY_BYTES = Settings().inline_body_bytes
 GATEWAY_TIMEOUT_S = 30.0
 CLIENT_ADDRESS_HEADER = "x-callscribe-client-address"
 
@@ -23,9 +30,23 @@ _HOP_BY_HOP = frozenset({
 })
 # fmt: on
 _ANSWER_HOP_BY_HOP = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"))
-_DRAIN_LIMIT_BYTES = 64 * 1024 * 1024
+_DRAIN_LIMIT_BYTES = 256 * 1024 * 1024
 _IDLE_TIMEOUT_S = 60.0
 _CHUNK_BYTES = 64 * 1024
+_PRESIGNED = f"{names.DIALECTS['presign']}/generate-presigned-url"
+_ANSWER_S = 90.0  # beyond the door's longest wait
+
+_Answered = tuple[int, list[tuple[str, str]], bytes]
+
+
+@dataclass(frozen=True)
+class DoorWay:
+    """A door on 127.0.0.1:`port`: how much it takes, and the paths at which calls `wait`, and for how long."""
+
+    port: int
+    max_body_bytes: int
+    wait_s: float
+    waiting: frozenset[str] = frozenset()
 
 
 def api_id_of(api_url: str) -> str:
@@ -52,8 +73,9 @@ class Front(LoopbackServer):
         *,
         stage: str = "$default",
         port: int = 0,
-        body_limit_bytes: int = GATEWAY_BODY_LIMIT_BYTES,
+        body_limit_bytes: int = INLINE_BODY_BYTES,
         timeout_s: float = GATEWAY_TIMEOUT_S,
+        door: DoorWay | None = None,
     ) -> None:
         """Listen on 127.0.0.1:`port` (0: a free one) at once, answer from `start` on. Raises OSError if it is taken."""
         self._server = _Server(("127.0.0.1", port), _Handler)
@@ -61,6 +83,7 @@ class Front(LoopbackServer):
         self._server.prefix = f"/_aws/execute-api/{api_id}/{stage}"
         self._server.body_limit_bytes = body_limit_bytes
         self._server.timeout_s = timeout_s
+        self._server.door = door
         super().__init__(self._server, "front")
 
     @property
@@ -77,6 +100,7 @@ class _Server(ThreadingHTTPServer):
     prefix: str
     body_limit_bytes: int
     timeout_s: float
+    door: DoorWay | None
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Clients that go away are no news."""
@@ -95,16 +119,28 @@ class _Handler(BaseHTTPRequestHandler):
         except Refused as refusal:
             self._refuse(refusal)
             return
+        except ConnectionError:  # the client has left before its request was whole
+            self.close_connection = True
+            return
+        door = self.server.door
+        if door is not None and len(body) > self.server.body_limit_bytes:
+            self._pass_on(lambda: self._ask_door(door, body), "door")
+        elif door is not None and self._path() in door.waiting:
+            self._pass_on(lambda: self._ask_patiently(door, body), "laptop cloud")
+        else:
+            self._pass_on(lambda: self._ask_gateway(body), "laptop cloud")
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 (the base class's names)
+
+    def _pass_on(self, ask: Callable[[], _Answered], asked: str) -> None:
         try:
-            status, headers, content = self._ask_gateway(body)
+            status, headers, content = ask()
         except TimeoutError:
             self._answer_json(503, "Service Unavailable")
         except (OSError, http.client.HTTPException):
-            self._answer_json(502, "the laptop cloud does not answer; is it still running?")
+            self._answer_json(502, f"the {asked} does not answer; is it still running?")
         else:
             self._answer(status, headers, content)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 (the base class's names)
 
     def handle_expect_100(self) -> bool:
         """Ask the client for its body only if its announced length is acceptable."""
@@ -121,7 +157,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return self._read_chunks()
-        return self.rfile.read(self._announced_length())
+        body = self.rfile.read(announced := self._announced_length())
+        if len(body) < announced:
+            raise ConnectionError
+        return body
 
     def _announced_length(self) -> int:
         announced = self.headers.get("Content-Length", "0").strip()
@@ -147,16 +186,36 @@ class _Handler(BaseHTTPRequestHandler):
         return bytes(body)
 
     def _within_limit(self, size_bytes: int) -> int:
-        limit = self.server.body_limit_bytes
+        door = self.server.door
+        limit = self.server.body_limit_bytes if door is None else door.max_body_bytes
         if size_bytes > limit:
-            raise Refused(413, f"the body is larger than the gateway's limit of {limit} bytes; use a presigned upload")
+            raise Refused(413, f"the body is larger than {limit} bytes: ask POST {_PRESIGNED} for a URL to upload to")
         return size_bytes
 
-    def _ask_gateway(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        connection = http.client.HTTPConnection(self.server.backend, timeout=self.server.timeout_s)
+    def _ask_patiently(self, door: DoorWay, body: bytes) -> _Answered:
+        """The gateway first; once its time is over, the same request to the door, which joins the job that runs."""
         try:
-            connection.putrequest(self.command, self._target(), skip_host=True, skip_accept_encoding=True)
-            for name, value in self._forwarded_headers(len(body)):
+            answered = self._ask_gateway(body)
+        except TimeoutError:
+            return self._ask_door(door, body)
+        status, headers, _ = answered
+        if status == 503 and any(name.lower() == "retry-after" for name, _ in headers):
+            with contextlib.suppress(ConnectionRefusedError):  # it is being started again: the client will come again
+                return self._ask_door(door, body)
+        return answered
+
+    def _ask_gateway(self, body: bytes) -> _Answered:
+        path, address = self.server.prefix + self._target(), (CLIENT_ADDRESS_HEADER, str(self.client_address[0]))
+        return self._ask(self.server.backend, path, body, address, timeout_s=self.server.timeout_s)
+
+    def _ask_door(self, door: DoorWay, body: bytes) -> _Answered:
+        return self._ask(f"127.0.0.1:{door.port}", self._target(), body, timeout_s=door.wait_s + _ANSWER_S)
+
+    def _ask(self, backend: str, target: str, body: bytes, *more: tuple[str, str], timeout_s: float) -> _Answered:
+        connection = http.client.HTTPConnection(backend, timeout=timeout_s)
+        try:
+            connection.putrequest(self.command, target, skip_host=True, skip_accept_encoding=True)
+            for name, value in (*self._forwarded_headers(len(body)), *more):
                 connection.putheader(name, value)
             connection.endheaders(body)
             answer = connection.getresponse()
@@ -169,7 +228,10 @@ class _Handler(BaseHTTPRequestHandler):
         if not path.startswith("/"):
             parts = urllib.parse.urlsplit(path)
             path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        return self.server.prefix + path
+        return path
+
+    def _path(self) -> str:
+        return self._target().partition("?")[0].rstrip("/")
 
     def _forwarded_headers(self, body_bytes: int) -> list[tuple[str, str]]:
         address = str(self.client_address[0])
@@ -180,7 +242,6 @@ class _Handler(BaseHTTPRequestHandler):
             ("X-Forwarded-For", ", ".join(came_by)),
             ("X-Forwarded-Port", str(self.server.server_port)),
             ("X-Forwarded-Proto", "http"),
-            (CLIENT_ADDRESS_HEADER, address),
         ]
         if body_bytes or self.command in ("POST", "PUT", "PATCH"):
             headers.append(("Content-Length", str(body_bytes)))

@@ -9,9 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from local.credentials import write_private
 from local.signals import interrupt_when_told_to_end
 from local.state_lock import StateLock
-from local.system import DEFAULT_PORT, HOME, STAGE, START_ERRORS, LocalSystem, SystemSettings, write_private
+from local.system import DEFAULT_PORT, HOME, STAGE, START_ERRORS, LocalSystem, SystemSettings
 
 _LOOK_S = 1.0
 console = Console(stderr=True, highlight=False)
@@ -40,6 +41,7 @@ def _serve(arguments: argparse.Namespace, lock: StateLock) -> int:
         auth=arguments.auth,
         log_dir=arguments.home / "logs",
         kept_open=(lock.descriptor,),
+        door=True,
     )
     with LocalSystem(settings, report=lambda line: console.print(f"[dim]{line}[/dim]")) as system:
         try:
@@ -62,6 +64,8 @@ def describe(system: LocalSystem) -> dict[str, object]:
         "webhook_secret": made.webhook_secret,
         "tenant_id": made.tenant_id,
         "presign": {"app_id": made.app_id, "api_key": made.api_key},
+        "mor": {"username": made.username, "password": made.password},
+        "aivoco": {"api_key": made.api_key},
         "outputs": system.outputs,
     }
 
@@ -77,7 +81,7 @@ def _arguments() -> argparse.Namespace:
 def _print_welcome(system: LocalSystem, swept: object) -> None:
     out = Console(highlight=False)
     described = describe(system)
-    shown = {name: described[name] for name in ("base_url", "webhook_secret", "presign")}
+    shown = {name: described[name] for name in ("base_url", "webhook_secret", "presign", "mor", "aivoco")}
     out.print(f"[bold green]callscribe is running[/bold green]   base URL  {system.base_url}")
     out.print(f"                        API docs  {system.base_url}/api/v1/docs")
     out.print(f"                        OpenAPI   {system.base_url}/api/v1/openapi.json")

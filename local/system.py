@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import json
-import os
 import socket
 import urllib.error
 import urllib.request
@@ -14,10 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from callscribe import wiring
-from callscribe.errors import NotFound
 from callscribe.ports import Deps
-from callscribe.services import accounts
+from local.credentials import credentials
 from local.deploy import DeployError, deploy
+from local.door import DoorProcess, door_environment, door_way
 from local.emulator import (
     ROOT,
     Emulator,
@@ -26,7 +25,7 @@ from local.emulator import (
     aws_environment,
     scrubbed_environment,
 )
-from local.front import Front, api_id_of
+from local.front import DoorWay, Front, api_id_of
 from local.synthesis import SynthesisError, synthesise
 from local.workers import KeptWorker, WorkerError, WorkerProcess
 
@@ -51,7 +50,8 @@ CONTEXT = {
 class SystemSettings:
     """What a caller chooses. `state_dir` None keeps nothing; `port` 0 picks a free one; `context`: stage settings.
 
-    `kept_open` are descriptors that the emulator inherits, such as a lock on its state.
+    `kept_open` are descriptors that the emulator inherits, such as a lock on its state. `door`: whether large bodies
+    and long waits have one to go to.
     """
 
     port: int = DEFAULT_PORT
@@ -61,16 +61,7 @@ class SystemSettings:
     log_dir: Path = HOME / "logs"
     context: Mapping[str, str] = field(default_factory=dict)
     kept_open: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """The tenant that demo, tests and the newcomer use."""
-
-    tenant_id: str
-    app_id: str
-    api_key: str
-    webhook_secret: str
+    door: bool = False
 
 
 class LocalSystem:
@@ -84,6 +75,7 @@ class LocalSystem:
         self._report = report
         self._open = contextlib.ExitStack()
         self.workers: list[KeptWorker] = []
+        self.doors: list[KeptWorker] = []  # one or none
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as opening:
@@ -106,12 +98,20 @@ class LocalSystem:
         return wiring.operator_deps(self.outputs, aws=aws_environment(self.emulator.endpoint_url))
 
     def keep_workers(self) -> None:
-        """Start again every worker that has ended; call it every second or so."""
-        for worker in self.workers:
-            worker.keep()
+        """Start again every worker that has ended, and the door; call it every second or so."""
+        for one in (*self.workers, *self.doors):
+            one.keep()
+
+    def function_url(self, dialect: str) -> str:
+        """Where the cloud answers for a dialect's function URL, whose own host is nowhere; no slash at the end."""
+        url_id = api_id_of(self.outputs[f"{dialect.title()}Url"])
+        return f"{self.emulator.endpoint_url}/_aws/lambda-url/{url_id}"
 
     def invoke(self, function: str) -> Any:
-        """Run the stage's Lambda of the folder `functions/<function>` now, such as `sweep`, and give its answer."""
+        """Run the stage's Lambda of the folder `functions/<function>` now, such as `sweep`, and give its answer.
+
+        Those of the dialects, which share a folder, are `api_<dialect>`.
+        """
         client = self.emulator.client("lambda")
         pages = client.get_paginator("list_functions").paginate()
         description = f"callscribe: {function.replace('_', ' ')}"
@@ -135,16 +135,25 @@ class LocalSystem:
         self._report("deploying the stacks …")
         stacks = deploy(assembly, self.emulator.endpoint_url, report=self._report)
         self.outputs = {name: value for outputs in stacks.values() for name, value in outputs.items()}
-        self.credentials = _credentials(self.deps(), settings.state_dir)
+        self.credentials = credentials(self.deps(), settings.state_dir)
         api_id = api_id_of(self.outputs["ApiUrl"])
-        self.front = Front(self.emulator.endpoint_url, api_id, port=settings.port)
+        door = self._start_door() if settings.door else None
+        self.front = Front(self.emulator.endpoint_url, api_id, port=settings.port, door=door)
         opening.callback(self.front.stop)
         self.front.start()
         self._start_workers()
         _require_answer(self.base_url)
-        for worker in self.workers:
-            worker.process.wait_until_ready()
+        for one in (*self.workers, *self.doors):
+            one.process.wait_until_ready()
         self._report(f"listening on {self.base_url}")
+
+    def _start_door(self) -> DoorWay:
+        way, log_file = door_way(), self.settings.log_dir / "door.log"
+        environment = door_environment(self.emulator, self.outputs)
+        door = KeptWorker(lambda: DoorProcess(environment, log_file, port=way.port), report=self._report)
+        self._open.callback(door.stop)
+        self.doors.append(door)
+        return way
 
     def _start_workers(self) -> None:
         for number in range(self.settings.workers):
@@ -172,11 +181,11 @@ def _worker_environment(emulator: Emulator, outputs: Mapping[str, str], *, as_ro
     environment["TMPDIR"] = str(emulator.temp_dir)
     if as_role:
         role = emulator.client("sts").assume_role(RoleArn=outputs["WorkerRoleArn"], RoleSessionName="worker")
-        credentials = role["Credentials"]
+        assumed = role["Credentials"]
         environment |= {
-            "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": credentials["SessionToken"],
+            "AWS_ACCESS_KEY_ID": assumed["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": assumed["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": assumed["SessionToken"],
         }
     return environment
 
@@ -198,31 +207,3 @@ def _require_answer(base_url: str) -> None:
         urllib.request.urlopen(f"{base_url}/", timeout=_ANSWER_TIMEOUT_S).close()  # noqa: S310 - loopback
     except urllib.error.URLError as error:
         raise OSError(f"{base_url}/ does not answer as it should: {error}") from error
-
-
-def _credentials(deps: Deps, state_dir: Path | None) -> Credentials:
-    """A tenant with a key that may do everything: the one kept with the state, or a new one."""
-    kept = state_dir / "credentials.json" if state_dir else None
-    if kept and kept.exists():
-        known = json.loads(kept.read_text())
-        # A cloud that was killed has lost its last writes, which may be this tenant.
-        with contextlib.suppress(NotFound):
-            (secret, *_) = accounts.webhook_secrets(deps, known["tenant_id"])
-            return Credentials(**known, webhook_secret=secret)
-    tenant = accounts.create_tenant(deps, name="Local")
-    key, api_key = accounts.create_key(deps, tenant_id=tenant.id, name="local")
-    made = {"tenant_id": tenant.id, "app_id": key.id, "api_key": api_key}
-    if kept:
-        write_private(kept, made)
-    return Credentials(**made, webhook_secret=accounts.webhook_secrets(deps, tenant.id)[0])
-
-
-def write_private(path: Path, document: Mapping[str, Any]) -> None:
-    """Write JSON so that nobody else can read it and nobody ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(document, file, indent=2)
-        file.write("\n")
-    partial.replace(path)

@@ -24,17 +24,23 @@ class WorkerError(RuntimeError):
 
 
 class WorkerProcess:
-    """One worker as a child process; ready when it says so in its log, and gone when this process is gone."""
+    """One worker as a child process; ready when it says so in its log, and gone when this process is gone.
 
-    def __init__(self, environment: Mapping[str, str], log_file: Path) -> None:
+    Another kind of process says what it is by the three constants, and by `arguments` how it is called.
+    """
+
+    name = "worker"
+    script = "functions/transcribe_worker/worker.py"
+    ready_line = READY_LINE
+
+    def __init__(self, environment: Mapping[str, str], log_file: Path, *arguments: str) -> None:
         """Start it; see `wait_until_ready`."""
         self._log_file = log_file
         log_file.parent.mkdir(parents=True, exist_ok=True)
-        worker = ROOT / "functions" / "transcribe_worker" / "worker.py"
         with log_file.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, str(worker), "--parent-pid", str(os.getpid())],
+                [sys.executable, str(ROOT / self.script), "--parent-pid", str(os.getpid()), *arguments],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -54,11 +60,13 @@ class WorkerProcess:
     def wait_until_ready(self, timeout_s: float = _READY_TIMEOUT_S) -> None:
         """Return once it has said that it is ready. Raises WorkerError when it ends before, or says nothing."""
         deadline_s = time.monotonic() + timeout_s
-        while READY_LINE not in self._log():
+        while self.ready_line not in self._log():
             if self.status() is not None:
-                raise WorkerError(f"the worker ended with status {self.status()} before it was ready{self._tail()}")
+                raise WorkerError(
+                    f"the {self.name} ended with status {self.status()} before it was ready{self._tail()}"
+                )
             if time.monotonic() > deadline_s:
-                raise WorkerError(f"the worker was not ready within {timeout_s:g} s{self._tail()}")
+                raise WorkerError(f"the {self.name} was not ready within {timeout_s:g} s{self._tail()}")
             time.sleep(0.02)
 
     def kill(self) -> None:
@@ -113,7 +121,7 @@ class KeptWorker:
             self._again_at_s = None
             self._started_s = self._now_s()
             self.process = self._start()
-            self._report(f"a new worker runs as process {self.process.pid}")
+            self._report(f"a new {self.process.name} runs as process {self.process.pid}")
 
     def stop(self) -> None:
         """End it for good."""
@@ -126,5 +134,7 @@ class KeptWorker:
         is_quick = self._now_s() - self._started_s < _QUICK_END_S
         self._quick_ends = self._quick_ends + 1 if is_quick else 0
         pause_s = min(2.0 ** (self._quick_ends - 1), _LONGEST_PAUSE_S) if is_quick else 0.0
-        self._report(f"worker {self.process.pid} ended with status {status}; a new one starts in {pause_s:g} s")
+        self._report(
+            f"{self.process.name} {self.process.pid} ended with status {status}; a new one starts in {pause_s:g} s"
+        )
         return pause_s

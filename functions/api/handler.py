@@ -1,8 +1,7 @@
-"""One dialect's HTTP API; the environment names the dialect."""
+"""One dialect's HTTP API; the environment names the dialect, which says what it needs."""
 
 from callscribe import dialects, wiring
 
 wiring.configure_logging()
-handler = dialects.load(wiring.dialect_name()).build(
-    wiring.aws_deps("store", "uploads", "results", "webhooks", "keyring")
-)
+dialect = dialects.load(wiring.dialect_name())
+handler = dialect.build(wiring.aws_deps(*dialect.needs))

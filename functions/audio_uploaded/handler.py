@@ -12,7 +12,7 @@ from callscribe.domain.jobs import ids_from_audio_key
 from callscribe.services import jobs
 
 wiring.configure_logging()
-deps = wiring.aws_deps("store", "transcriptions")
+deps = wiring.aws_deps("store", "uploads", "transcriptions")
 log = logging.getLogger("callscribe.audio_uploaded")
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False, logger=log)
 

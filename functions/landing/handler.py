@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
 
 def landing_page(stage: str) -> str:
     """The page, with a link to the documentation of every dialect."""
-    items = (f'<li>{name}: <a href="{prefix}/docs">{prefix}/docs</a></li>' for name, prefix in names.DIALECTS.items())
+    items = (f'<li>{name}: <a href="{path}">{path}</a></li>' for name, path in names.DOCS.items())
     return _PAGE.format(service=names.SERVICE, stage=escape(stage), dialects="\n".join(items))
 
 

@@ -7,7 +7,7 @@ from callscribe import wiring
 from callscribe.services.sweep import sweep
 
 wiring.configure_logging()
-deps = wiring.aws_deps("store", "uploads", "results", "keyring", "transcriptions", "callback_queue")
+deps = wiring.aws_deps("store", "uploads", "results", "keyring", "transcriptions", "callback_queue", "fetch_queue")
 log = logging.getLogger("callscribe.sweep")
 
 

@@ -63,3 +63,26 @@ def client_address_comes_from_the_front() -> None:
         return execute
 
     replace(lambda_svc, "_execute_function_with_config_scope", make)
+
+
+@patch
+def a_greedy_path_takes_a_trailing_slash() -> None:
+    """A route `/path/{proxy+}` takes a request for `/path/`.
+
+    Emulator: what the variable stands for must not be empty, so `$default` takes it. AWS: no route may end in a slash,
+    and a greedy variable is how such requests are met (github.com/storacha/w3infra/pull/166).
+    """
+    expect_source(apigateway._extract_path_params, 'pattern_parts.append("(.+)")', "dict(zip(param_names, m.groups()))")
+    expect_source(apigateway._path_matches, "_extract_path_params(route_path, request_path) is not None")
+
+    def make(original: Any) -> Any:
+        def extract(route_path: str, request_path: str) -> dict[str, str] | None:
+            greedy = route_path.rpartition("/")[2]
+            if not (request_path.endswith("/") and greedy.endswith("+}")):
+                return original(route_path, request_path)
+            found = original(route_path, f"{request_path}-")
+            return {**found, greedy[1:-2]: found[greedy[1:-2]][:-1]} if found else None
+
+        return extract
+
+    replace(apigateway, "_extract_path_params", make)

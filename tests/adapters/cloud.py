@@ -1,13 +1,20 @@
 """What the AWS halves of the suites stand on: moto made atomic, the table as deployed, and faults on the wire."""
 
+import itertools
 import json
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
+from unittest import mock
 
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from moto.dynamodb.models.dynamo_type import Item, LimitedSizeDict
+from moto.dynamodb.models.table import Table
 
 from callscribe import names
 from callscribe.ports import ExecutionState
@@ -68,6 +75,28 @@ def after_calls(client: Any, operation: str, *faults: Fault) -> "Wire":
     return Wire(client, operation, faults, reached=True)
 
 
+def every_nth_call(client: Any, operation: str, nth: int, *faults: Fault) -> "Nth":
+    """Every n-th call of an operation meets the next of these faults, in turn, and never reaches the service."""
+    return Nth(client, operation, nth, faults)
+
+
+class Nth:
+    """Stands where `Wire` does, for as long as the client lives; `met` is how many calls met a fault."""
+
+    def __init__(self, client: Any, operation: str, nth: int, faults: tuple[Fault, ...]) -> None:
+        self._numbers = itertools.count(1)
+        self._nth = nth
+        self._faults = itertools.cycle(faults)
+        self.met = 0
+        _intercept(client, operation, self._send)
+
+    def _send(self, send: Callable[[], Any], request: Any) -> Any:
+        if next(self._numbers) % self._nth:
+            return send()
+        self.met += 1
+        return _meet(next(self._faults), request)
+
+
 class Wire:
     """Stands where botocore sends a request, inside its retries; `bodies` are what was sent, one per attempt."""
 
@@ -84,10 +113,37 @@ class Wire:
         fault = self._faults.pop(0)
         if self._reached:
             send()
-        if isinstance(fault, Exception):
-            raise fault
-        status, body = fault
-        return [(None, AWSResponse(request.url, status, HTTPHeaders(), _Raw(body.encode())))]
+        return _meet(fault, request)
+
+
+def _meet(fault: Fault, request: Any) -> list[tuple[None, AWSResponse]]:
+    if isinstance(fault, Exception):
+        raise fault
+    status, body = fault
+    return [(None, AWSResponse(request.url, status, HTTPHeaders(), _Raw(body.encode())))]
+
+
+def quick_backups() -> AbstractContextManager[Any]:
+    """Let moto's transactions, each of which copies the whole table first, share the values with that copy.
+
+    Sound while only whole attributes are ever set, as our expressions do.
+    """
+
+    def backed_up(table: Table, _memo: dict[int, Any]) -> Table:
+        twin = copy(table)
+        twin.items = defaultdict(dict)
+        for key, items in table.items.items():
+            twin.items[key] = {sort_key: _twin(item) for sort_key, item in items.items()}
+        return twin
+
+    return mock.patch.object(Table, "__deepcopy__", backed_up, create=True)
+
+
+def _twin(item: Item) -> Item:
+    made = object.__new__(Item)  # past moto's list of all that was ever made
+    made.hash_key, made.range_key, made.attrs = item.hash_key, item.range_key, LimitedSizeDict()
+    dict.update(made.attrs, item.attrs)  # past its own check of the item's size
+    return made
 
 
 def honour_tokens(client: Any) -> None:

@@ -1,6 +1,7 @@
 """Both families of every port: a test that asks for `store` runs on the fake and on DynamoDB as moto mocks it."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from tests.adapters.families import Bucket, Machine, Queue, Waiting
 
 FAMILIES = ["memory", "aws"]
 BUCKET = "recordings"
+ELSEWHERE = "of-a-client"
 VISIBILITY_S = 30
 
 
@@ -58,24 +60,61 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 @pytest.fixture
 def s3(aws: Callable[[str], Any]) -> Any:
-    """A client in an account that has the versioned bucket."""
-    made = aws("s3")
-    made.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    """A client in an account that has the versioned bucket, and another one."""
+    made = _with_buckets(aws("s3"))
     made.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     return made
+
+
+@pytest.fixture
+def unversioned_s3(aws: Callable[[str], Any]) -> Any:
+    """The same, where no bucket is versioned."""
+    return _with_buckets(aws("s3"))
+
+
+def _with_buckets(made: Any) -> Any:
+    for name in (BUCKET, ELSEWHERE):
+        made.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return made
+
+
+@pytest.fixture(params=["memory", "memory unversioned", "aws", "aws unversioned"])
+def any_bucket(request: pytest.FixtureRequest) -> Bucket:
+    """A bucket with or without versions."""
+    versioned = not request.param.endswith("unversioned")
+    return _memory_bucket(versioned) if request.param.startswith("memory") else _aws_bucket(request, versioned)
 
 
 @pytest.fixture(params=FAMILIES)
 def bucket(request: pytest.FixtureRequest) -> Bucket:
     """A versioned bucket, and how its clients put objects into it."""
-    if request.param == "memory":
-        fake = MemoryObjects(ManualClock())
-        return Bucket(fake, lambda key, body: str(fake.put(key, body)))
-    s3 = request.getfixturevalue("s3")
+    return _memory_bucket() if request.param == "memory" else _aws_bucket(request)
+
+
+def _memory_bucket(versioned: bool = True) -> Bucket:
+    clock = ManualClock()
+    fake = MemoryObjects(clock, versioned=versioned)
+    fake.other_buckets[ELSEWHERE] = MemoryObjects(clock, bucket=ELSEWHERE)
     return Bucket(
-        S3Objects(s3, BUCKET, sleep=lambda _: None),
-        lambda key, body: str(s3.put_object(Bucket=BUCKET, Key=key, Body=body)["VersionId"]),
+        fake,
+        lambda key, body: str(fake.put(key, body)),
+        lambda name, key, body: str(fake.other_buckets[name].put(key, body)),
+        fake.keys,
     )
+
+
+def _aws_bucket(request: pytest.FixtureRequest, versioned: bool = True) -> Bucket:
+    s3 = request.getfixturevalue("s3" if versioned else "unversioned_s3")
+
+    def put(name: str, key: str, body: bytes) -> str:
+        """The version's id."""
+        return str(s3.put_object(Bucket=name, Key=key, Body=body).get("VersionId"))
+
+    def versions() -> list[str]:
+        found = s3.list_object_versions(Bucket=BUCKET)
+        return [entry["Key"] for name in ("Versions", "DeleteMarkers") for entry in found.get(name, [])]
+
+    return Bucket(S3Objects(s3, BUCKET, sleep=lambda _: None), partial(put, BUCKET), put, versions)
 
 
 @pytest.fixture

@@ -8,10 +8,12 @@ from callscribe.ports import Executions, ExecutionState, ObjectStore, Sender, Ta
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket and a client's upload: key and body → version id."""
+    """A bucket and a client's upload: key and body → version id. Others are known by their names."""
 
     port: ObjectStore
     upload: Callable[[str, bytes], str]
+    upload_elsewhere: Callable[[str, str, bytes], str]  # the same, from the name of a bucket
+    versions: Callable[[], list[str]]  # the key of every version of every object, delete markers included
 
 
 @dataclass(frozen=True)

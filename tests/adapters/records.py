@@ -4,6 +4,7 @@ from typing import Any
 
 from callscribe.domain.accounts import ApiKeyDigest
 from callscribe.domain.callbacks import Attempt, Callback, CallbackState
+from callscribe.domain.credits import Account, Balance
 from callscribe.domain.jobs import Job, JobState
 
 NOW_MS = 1_767_225_600_000
@@ -44,3 +45,8 @@ def an_attempt(**fields: Any) -> Attempt:
 
 def a_digest(digest: str = "d1", tenant_id: str = "t1") -> ApiKeyDigest:
     return ApiKeyDigest(digest, tenant_id, "k1")
+
+
+def a_balance(**fields: Any) -> Balance:
+    defaults: dict[str, Any] = {"tenant_id": "t1", "account": Account.CREDITS}
+    return Balance(**{**defaults, **fields})

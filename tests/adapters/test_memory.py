@@ -8,6 +8,7 @@ from callscribe.adapters.memory import (
     CountedBytes,
     Crash,
     ManualClock,
+    MemoryDownloads,
     MemoryExecutions,
     MemoryInspector,
     MemoryObjects,
@@ -26,6 +27,7 @@ from callscribe.adapters.memory import (
 )
 from callscribe.domain.audio import AudioLimits
 from callscribe.domain.callbacks import Answer, Callback
+from callscribe.domain.counters import Counter
 from callscribe.domain.jobs import IdempotencyRecord, Job
 from callscribe.domain.records import insert, update
 from callscribe.errors import FailureCode, JobFailed, OutboundFailed, OutboundRefused, Unavailable
@@ -55,6 +57,47 @@ def test_expired_records_go_when_the_table_gets_to_it() -> None:
     store.commit(*[insert(IdempotencyRecord("t1", f"k{ms}", "sha", "j1", forget_at_ms=ms)) for ms in (1, 2)])
     assert store.remove_expired(now_ms=1) == 1
     assert [record.key for record in store.all(IdempotencyRecord)] == ["k2"]
+
+
+def test_a_counter_that_was_forgotten_starts_anew() -> None:
+    store = MemoryStore()
+    assert [store.count("t1", "minute", forget_at_ms=1), store.count("t1", "minute", forget_at_ms=2)] == [1, 2]
+    assert store.remove_expired(now_ms=1) == 1
+    assert store.count("t1", "minute", forget_at_ms=3) == 1
+    assert store.all(Counter) == [Counter("t1", "minute", value=1, forget_at_ms=3, version=1)]
+
+
+def test_a_url_leads_to_its_bytes_or_to_its_error_and_others_to_nobody(tmp_path: Path) -> None:
+    gone = OutboundFailed("status", "the other side answered 404")
+    web = MemoryDownloads({"https://a.example/1": b"12345", "https://a.example/2": gone})
+    path = tmp_path / "file"
+    kinds = []
+    for url, max_bytes in (("https://a.example/1", 4), ("https://a.example/2", 5), ("https://b.example/", 5)):
+        with pytest.raises(OutboundFailed) as caught:
+            web.download(url, path, max_bytes=max_bytes, total_s=1)
+        kinds.append(caught.value.kind)
+        assert not path.exists()
+    web.download("https://a.example/1", path, max_bytes=5, total_s=1)
+    assert kinds == ["too_large", "status", "connect"]
+    assert path.read_bytes() == b"12345"
+    assert web.asked == [f"https://{place}" for place in ("a.example/1", "a.example/2", "b.example/", "a.example/1")]
+
+
+def test_a_refused_url_is_not_asked_for(tmp_path: Path) -> None:
+    web = MemoryDownloads({"https://a.example/": b"12345"})
+    web.refuse["https://a.example/"] = "port"
+    for call in (web.check, lambda url: web.download(url, tmp_path / "file", max_bytes=5, total_s=1)):
+        with pytest.raises(OutboundRefused):
+            call("https://a.example/")
+    assert web.asked == []
+
+
+def test_versions_of_a_bucket_never_share_an_id_even_after_an_erasure() -> None:
+    objects = MemoryObjects(ManualClock())
+    first = objects.put("k", b"one")
+    objects.erase("k")
+    assert objects.put("k", b"two") != first
+    assert objects.keys() == ["k"]
 
 
 def test_a_presigned_url_serves_one_method_until_it_expires() -> None:

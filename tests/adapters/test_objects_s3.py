@@ -1,5 +1,7 @@
 """S3 only: what a presigned URL looks like, and what the store makes of the service's errors."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -9,7 +11,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from callscribe.adapters.aws.clients import client
 from callscribe.adapters.aws.objects import PUT_ATTEMPTS, S3Objects
-from callscribe.errors import Unavailable
+from callscribe.errors import NotFound, Unavailable
 from tests.adapters.cloud import after_calls, before_calls
 from tests.adapters.conftest import BUCKET
 
@@ -27,6 +29,14 @@ def pauses() -> list[float]:
 @pytest.fixture
 def objects(s3: Any, pauses: list[float]) -> S3Objects:
     return S3Objects(s3, BUCKET, sleep=pauses.append)
+
+
+@pytest.fixture
+def a_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small file, outside `tmp_path`."""
+    path = tmp_path_factory.mktemp("source") / "file"
+    path.write_bytes(b"body")
+    return path
 
 
 @pytest.mark.parametrize("region", ["eu-central-1", "ap-southeast-2"])
@@ -87,28 +97,110 @@ def test_a_put_whose_answer_was_lost_finds_its_own_object(objects: S3Objects, s3
     assert objects.read("k") == b"body"
 
 
-CALLS: dict[str, Any] = {
-    "HeadObject": lambda objects, path: objects.head("k"),
-    "GetObject": lambda objects, path: objects.read("k"),
-    "PutObject": lambda objects, path: objects.put_if_absent("k2", b"", content_type="text/plain"),
-    "download": lambda objects, path: objects.download("k", path),
+def test_a_large_file_goes_up_in_parts(objects: S3Objects, s3: Any, a_file: Path) -> None:
+    a_file.write_bytes(bytes(10_000_000))
+    parts = before_calls(s3, "UploadPart")
+    objects.put_file("k", a_file)
+    assert len(parts.bodies) == 2
+
+
+def test_a_copy_takes_neither_metadata_nor_tags_along(objects: S3Objects, s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"body", Metadata={"caller": "a name"}, Tagging="caller=name")
+    objects.copy("k", "k2")
+    assert s3.head_object(Bucket=BUCKET, Key="k2")["Metadata"] == {}
+    assert s3.get_object_tagging(Bucket=BUCKET, Key="k2")["TagSet"] == []
+
+
+def test_a_source_that_may_not_be_read_is_not_found(objects: S3Objects, s3: Any) -> None:
+    before_calls(s3, "HeadObject", DENIED)
+    with pytest.raises(NotFound):
+        objects.copy("k", "k2")
+
+
+def test_a_source_that_goes_away_during_the_copy_is_not_found(objects: S3Objects, s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"body")
+    before_calls(s3, "CopyObject", (404, "<Error><Code>NoSuchKey</Code></Error>"))
+    with pytest.raises(NotFound):
+        objects.copy("k", "k2")
+
+
+def test_erasing_takes_delete_markers_along(objects: S3Objects, s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"body")
+    s3.delete_object(Bucket=BUCKET, Key="k")
+    s3.delete_object(Bucket=BUCKET, Key="kk")
+    assert objects.erase("k") == 1
+    left = s3.list_object_versions(Bucket=BUCKET)
+    assert (left.get("Versions"), left.get("DeleteMarkers")) == (None, None)
+
+
+def test_more_versions_than_one_request_can_delete_are_erased(objects: S3Objects, s3: Any) -> None:
+    for number in range(1_001):
+        s3.put_object(Bucket=BUCKET, Key=f"k/{number}", Body=b"")
+    requests = before_calls(s3, "DeleteObjects")
+    assert objects.erase("k/") == 1_001
+    assert len(requests.bodies) == 2
+    assert s3.list_object_versions(Bucket=BUCKET).get("Versions") is None
+
+
+def test_what_could_not_be_deleted_is_unavailable_and_goes_the_next_time(objects: S3Objects, s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"body")
+    refused = "<DeleteResult><Error><Key>k</Key><Code>InternalError</Code></Error></DeleteResult>"
+    before_calls(s3, "DeleteObjects", (200, refused))
+    with pytest.raises(Unavailable, match="1 of 1 versions undeleted: InternalError"):
+        objects.erase("k")
+    assert objects.erase("k") == 1
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call, and the operations at which it can meet a silent service and a missing grant."""
+
+    run: Callable[[S3Objects, Path, Path], Any]  # with a path to write and a file to read
+    silent_at: str
+    denied_at: str
+
+
+def call(operation: str, run: Callable[[S3Objects, Path, Path], Any], *, denied_at: str = "") -> Call:
+    return Call(run, operation, denied_at or operation)
+
+
+CALLS = {
+    "head": call("HeadObject", lambda objects, path, file: objects.head("k")),
+    "read": call("GetObject", lambda objects, path, file: objects.read("k")),
+    "download": call("GetObject", lambda objects, path, file: objects.download("k", path), denied_at="HeadObject"),
+    "put": call("PutObject", lambda objects, path, file: objects.put_if_absent("k2", b"", content_type="text/plain")),
+    "put file": call("PutObject", lambda objects, path, file: objects.put_file("k2", file)),
+    "copy": call("CopyObject", lambda objects, path, file: objects.copy("k", "k2")),
+    "copy's look": call("HeadObject", lambda objects, path, file: objects.copy("k", "k2"), denied_at="CopyObject"),
+    "erase": call("ListObjectVersions", lambda objects, path, file: objects.erase("k")),
+    "erase's end": call("DeleteObjects", lambda objects, path, file: objects.erase("k")),
 }
 
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("fault", [LOST, (503, "<Error><Code>SlowDown</Code></Error>")], ids=["silent", "busy"])
 def test_a_service_that_stays_silent_or_busy_is_unavailable(
-    objects: S3Objects, s3: Any, tmp_path: Path, name: str, fault: Any
+    objects: S3Objects, s3: Any, tmp_path: Path, a_file: Path, name: str, fault: Any
 ) -> None:
     objects.put_if_absent("k", b"body", content_type="text/plain")
-    before_calls(s3, "GetObject" if name == "download" else name, *[fault] * 15)
+    before_calls(s3, CALLS[name].silent_at, *[fault] * 15)
     with pytest.raises(Unavailable):
-        CALLS[name](objects, tmp_path / "file")
+        CALLS[name].run(objects, tmp_path / "file", a_file)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_missing_grant_stays_loud(objects: S3Objects, s3: Any, tmp_path: Path, name: str) -> None:
-    before_calls(s3, "HeadObject" if name == "download" else name, DENIED)
+def test_a_missing_grant_stays_loud(objects: S3Objects, s3: Any, tmp_path: Path, a_file: Path, name: str) -> None:
+    objects.put_if_absent("k", b"body", content_type="text/plain")
+    before_calls(s3, CALLS[name].denied_at, DENIED)
     with pytest.raises(ClientError):
-        CALLS[name](objects, tmp_path / "file")
+        CALLS[name].run(objects, tmp_path / "file", a_file)
+
+
+def test_a_part_that_cannot_be_sent_gives_the_upload_up(objects: S3Objects, s3: Any, a_file: Path) -> None:
+    a_file.write_bytes(bytes(10_000_000))
+    before_calls(s3, "UploadPart", *[LOST] * 15)
+    with pytest.raises(Unavailable):
+        objects.put_file("k", a_file)
+    assert objects.head("k") is None
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)

@@ -219,7 +219,7 @@ def test_tokens_and_keys_of_either_root_key_are_accepted_by_a_process_that_start
     running = memory_deps(keyring=SecretKeys(secrets, "root", now_ms=clock), now_ms=clock)
     tenant = accounts.create_tenant(running, name="Example Ltd")
     old_key, old_secret = accounts.create_key(running, tenant_id=tenant.id, name="old")
-    old_token = tokens.issue(running, old_key).token
+    old_token = tokens.issue(running, accounts.principal_of(old_key)).token
     old_webhook_secret = accounts.webhook_secrets(running, tenant.id)
     made = rotate(secrets, "root", new_key=SECOND_KEY, now_ms=clock())
     # Another process, whose clock is ahead: it signs by the new key while ours has just read the old ones.
@@ -231,7 +231,7 @@ def test_tokens_and_keys_of_either_root_key_are_accepted_by_a_process_that_start
         now_ms=clock,
         random_bytes=running.random_bytes,
     )
-    new_token = tokens.issue(other, old_key).token
+    new_token = tokens.issue(other, accounts.principal_of(old_key)).token
     assert jwt.get_unverified_header(new_token)["kid"] == "2"
     assert tokens.verify(running, new_token).key_id == old_key.id
     new_key, new_secret = accounts.create_key(other, tenant_id=tenant.id, name="new")

@@ -9,11 +9,13 @@ import pytest
 from callscribe.domain.accounts import ApiKey, ApiKeyDigest, Scope
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.callbacks import Attempt, Callback
+from callscribe.domain.counters import Counter
+from callscribe.domain.credits import Account, Balance
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.records import Change, delete, insert, update
-from callscribe.errors import Conflict, Failure, FailureCode
+from callscribe.domain.records import Adjustment, Change, Step, delete, insert, update
+from callscribe.errors import Conflict, Exhausted, Failure, FailureCode
 from callscribe.ports import Store
-from tests.adapters.records import NOW_MS, a_callback, a_digest, a_job, an_attempt
+from tests.adapters.records import NOW_MS, a_balance, a_callback, a_digest, a_job, an_attempt
 
 
 def test_a_record_comes_back_as_it_was_written(store: Store) -> None:
@@ -109,10 +111,15 @@ def test_a_commit_of_nothing_does_nothing(store: Store) -> None:
         [update(a_job()), delete(a_job())],
         [Change(a_job(), a_job(id="j2"))],
         [insert(a_job(id=f"j{n}")) for n in range(101)],
+        [Adjustment(a_balance(), {"available": 1}), Adjustment(a_balance(), {"held": 1})],
+        [insert(a_balance()), Adjustment(a_balance(), {"available": 1})],
     ],
-    ids=["nothing", "twice", "update and delete", "another key", "101 changes"],
+    ids=[
+        *("nothing", "twice", "update and delete", "another key", "101 changes"),
+        *("adjusted twice", "inserted and adjusted"),
+    ],
 )
-def test_what_no_transaction_can_hold_is_refused(store: Store, changes: list[Change]) -> None:
+def test_what_no_transaction_can_hold_is_refused(store: Store, changes: list[Step]) -> None:
     with pytest.raises(ValueError, match=r"transaction|change"):
         store.commit(*changes)
 
@@ -217,3 +224,109 @@ def _increment(store: Store, times: int, all_have_read: Barrier) -> int:
             conflicts += 1
         job = store.get(Job, "t1", "j1")
     return conflicts
+
+
+def test_an_adjustment_adds_to_what_is_stored_without_having_read_it(store: Store) -> None:
+    store.commit(insert(a_balance(available=5, held=1)))
+    store.commit(Adjustment(a_balance(version=99), {"available": -5, "held": 2}))
+    store.commit(Adjustment(a_balance(), {"spent": 3}))
+    assert store.get(Balance, "t1", Account.CREDITS) == a_balance(available=0, held=3, spent=3, version=2)
+
+
+def test_an_adjustment_leaves_other_records_alone(store: Store) -> None:
+    others = [a_balance(tenant_id="t2", available=9), a_balance(account=Account.SECONDS, available=9)]
+    store.commit(insert(a_balance(available=5)), *map(insert, others))
+    store.commit(Adjustment(a_balance(), {"available": -1}))
+    assert [store.get(Balance, other.tenant_id, other.account) for other in others] == others
+
+
+@pytest.mark.parametrize("available", [1, 0])
+def test_a_count_never_falls_below_zero_and_nothing_of_the_transaction_is_written(store: Store, available: int) -> None:
+    store.commit(insert(a_balance(available=available)), insert(a_job()))
+    with pytest.raises(Exhausted):
+        store.commit(
+            insert(a_digest()),
+            Adjustment(a_balance(), {"available": -available - 1, "held": available + 1}),
+            update(a_job(), language="en"),
+        )
+    assert store.get(Balance, "t1", Account.CREDITS) == a_balance(available=available)
+    assert store.get(ApiKeyDigest, "d1") is None
+    assert store.get(Job, "t1", "j1") == a_job()
+
+
+def test_one_count_that_is_too_low_refuses_the_others_too(store: Store) -> None:
+    store.commit(insert(a_balance(available=5, held=0)))
+    with pytest.raises(Exhausted):
+        store.commit(Adjustment(a_balance(), {"available": -1, "held": -1}))
+    assert store.get(Balance, "t1", Account.CREDITS) == a_balance(available=5)
+
+
+@pytest.mark.parametrize("by", [1, -1])
+def test_a_record_that_is_missing_cannot_be_adjusted(store: Store, by: int) -> None:
+    with pytest.raises(Conflict):
+        store.commit(Adjustment(a_balance(), {"available": by}))
+    assert store.get(Balance, "t1", Account.CREDITS) is None
+
+
+TOO_MUCH = Adjustment(a_balance(), {"available": -6})
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        insert(a_job()),
+        update(a_job(version=7), language="en"),
+        delete(a_job(version=7)),
+        Adjustment(a_balance(tenant_id="t2"), {"available": -1}),
+    ],
+    ids=["insert", "update", "delete", "missing record"],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_conflict_outweighs_a_count_that_is_too_low(store: Store, step: Step, first: bool) -> None:
+    store.commit(insert(a_balance(available=5)), insert(a_job()))
+    with pytest.raises(Conflict):
+        store.commit(*((step, TOO_MUCH) if first else (TOO_MUCH, step)))
+    assert store.get(Balance, "t1", Account.CREDITS) == a_balance(available=5)
+    assert store.get(Job, "t1", "j1") == a_job()
+
+
+def test_eight_threads_that_adjust_one_record_meet_no_conflict_and_spend_what_there_is(store: Store) -> None:
+    store.commit(insert(a_balance(available=50)))
+    with ThreadPoolExecutor(8) as pool:
+        taken = sum(pool.map(lambda _: _take(store), range(80)))
+    assert taken == 50
+    assert store.get(Balance, "t1", Account.CREDITS) == a_balance(available=0, held=50, version=50)
+
+
+def _take(store: Store) -> bool:
+    try:
+        store.commit(Adjustment(a_balance(), {"available": -1, "held": 1}))
+    except Exhausted:
+        return False
+    return True
+
+
+def test_a_counter_starts_at_one_and_each_has_its_own_numbers(store: Store) -> None:
+    counters = [("t1", "jobs"), ("t1", "jobs#2"), ("t1#Counter", "jobs"), ("t2", "jobs")]
+    assert [store.count(*counter) for counter in counters] == [1, 1, 1, 1]
+    assert [store.count(*counter) for counter in counters] == [2, 2, 2, 2]
+
+
+def test_a_counter_can_be_read(store: Store) -> None:
+    assert store.get(Counter, "t1", "jobs") is None
+    store.count("t1", "jobs")
+    store.count("t1", "jobs")
+    assert store.get(Counter, "t1", "jobs") == Counter("t1", "jobs", value=2, version=2)
+
+
+def test_the_first_moment_at_which_a_counter_may_be_forgotten_stays(store: Store) -> None:
+    store.count("t1", "minute")
+    for forget_at_ms in (NOW_MS, NOW_MS + 1, None):
+        store.count("t1", "minute", forget_at_ms=forget_at_ms)
+    assert store.get(Counter, "t1", "minute") == Counter("t1", "minute", value=4, forget_at_ms=NOW_MS, version=4)
+
+
+def test_eight_threads_that_count_get_every_number_once(store: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(lambda _: store.count("t1", "jobs"), range(200)))
+    assert sorted(numbers) == list(range(1, 201))

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from callscribe.adapters.aws.table import DynamoStore
 from callscribe.adapters.memory import MemoryStore
 from callscribe.domain.callbacks import Attempt
+from callscribe.domain.counters import Counter
+from callscribe.domain.credits import Account, Balance
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.records import Change, delete, insert, update
-from callscribe.errors import Conflict
+from callscribe.domain.records import Adjustment, Step, delete, insert, update
+from callscribe.errors import Conflict, Exhausted
 from callscribe.ports import Store
 from tests.adapters.cloud import TABLE, create_table
-from tests.adapters.records import a_job, an_attempt
+from tests.adapters.records import a_balance, a_job, an_attempt
 
 TENANTS = st.sampled_from(["t", "t#Job", "t%"])
 IDS = st.sampled_from(["a", "a#", "a b", "b"])
@@ -35,21 +37,31 @@ new_jobs = st.builds(
 new_attempts = st.builds(
     an_attempt, tenant_id=TENANTS, job_id=IDS, replay=st.sampled_from([0, 1, 10]), number=st.integers(1, 11)
 )
+balances = st.builds(a_balance, tenant_id=TENANTS)
+new_balances = st.builds(a_balance, tenant_id=TENANTS, available=st.integers(0, 9), held=st.integers(0, 2))
+adjustments = st.builds(
+    Adjustment, balances, st.dictionaries(st.sampled_from(["available", "held", "spent"]), st.integers(-4, 4))
+)
 steps = st.one_of(
     st.tuples(st.just("insert"), new_jobs | new_attempts),
+    st.tuples(st.just("insert"), new_balances),
     st.tuples(st.just("delete"), new_jobs | new_attempts),
     st.tuples(st.just("update"), new_jobs),
+    st.tuples(st.just("adjust"), adjustments),
+    st.tuples(st.just("adjust"), adjustments),
 )
-histories = st.lists(st.lists(steps, min_size=1, max_size=3), max_size=15)
+transactions = st.lists(steps, min_size=1, max_size=3)
+counts = st.builds(Counter, scope=TENANTS, name=IDS, forget_at_ms=st.none() | MOMENTS)
+histories = st.lists(transactions | counts, max_size=15)
 
 
 @given(history=histories)
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_both_stores_agree_on_every_history(aws: Callable[[str], Any], history: list[list[tuple[str, Any]]]) -> None:
+def test_both_stores_agree_on_every_history(aws: Callable[[str], Any], history: list[Any]) -> None:
     with _fresh_table(aws("dynamodb")) as on_aws:
         in_memory = MemoryStore()
-        for transaction in history:
-            assert _commit(in_memory, transaction) == _commit(on_aws, transaction)
+        for event in history:
+            assert _apply(in_memory, event) == _apply(on_aws, event)
         assert _everything(in_memory) == _everything(on_aws)
 
 
@@ -60,17 +72,23 @@ def _fresh_table(client: Any) -> Iterator[DynamoStore]:
     client.delete_table(TableName=TABLE)
 
 
-def _commit(store: Store, transaction: list[tuple[str, Any]]) -> str:
+def _apply(store: Store, event: Counter | list[tuple[str, Any]]) -> str | int:
+    if isinstance(event, Counter):
+        return store.count(event.scope, event.name, forget_at_ms=event.forget_at_ms)
     try:
-        store.commit(*[_change(store, verb, record) for verb, record in transaction])
+        store.commit(*[_step(store, verb, record) for verb, record in event])
     except Conflict:
         return "conflict"
+    except Exhausted:
+        return "exhausted"
     except ValueError:
         return "refused"
     return "written"
 
 
-def _change(store: Store, verb: str, record: Any) -> Change:
+def _step(store: Store, verb: str, record: Any) -> Step:
+    if isinstance(record, Adjustment):
+        return record
     if verb == "insert":
         return insert(record)
     stored = store.get(Job, record.tenant_id, record.id) if isinstance(record, Job) else None
@@ -88,4 +106,6 @@ def _everything(store: Store) -> list[Any]:
     lists = [list(store.listed(Job, tenant, since_ms=2, until_ms=until)) for tenant in tenants for until in (None, 9)]
     # Among equally due records the order is nobody's promise, but both keep the same one.
     due = [store.due(Job, now_ms=now_ms, limit=limit) for now_ms in (5, 99) for limit in (2, 50)]
-    return [gets, children, replays, lists, due]
+    balances = [store.get(Balance, tenant, Account.CREDITS) for tenant in tenants]
+    counters = [store.get(Counter, tenant, own) for tenant in tenants for own in ids]
+    return [gets, children, replays, lists, due, balances, counters]

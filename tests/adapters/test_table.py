@@ -12,14 +12,17 @@ from callscribe.adapters.aws import items
 from callscribe.adapters.aws.table import COMMIT_ATTEMPTS, DynamoStore
 from callscribe.domain.accounts import ApiKeyDigest
 from callscribe.domain.callbacks import Callback
+from callscribe.domain.counters import Counter
+from callscribe.domain.credits import Account, Balance
 from callscribe.domain.jobs import IdempotencyRecord, Job
-from callscribe.domain.records import Change, delete, insert, update
-from callscribe.errors import Conflict, Unavailable
-from tests.adapters.cloud import TABLE, after_calls, before_calls
-from tests.adapters.records import NOW_MS, a_callback, a_digest, a_job, an_attempt
+from callscribe.domain.records import Adjustment, Change, delete, insert, update
+from callscribe.errors import Conflict, Exhausted, Unavailable
+from tests.adapters.cloud import TABLE, after_calls, before_calls, create_table
+from tests.adapters.records import NOW_MS, a_balance, a_callback, a_digest, a_job, an_attempt
 
 LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
 CONFLICTED = (400, json.dumps({"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException"}))
+TAKE_ONE = Adjustment(a_balance(), {"available": -1, "held": 1})
 CANCELLED = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
 
 
@@ -87,6 +90,17 @@ def test_an_item_of_a_later_schema_is_refused(store: DynamoStore, dynamodb: Any)
     dynamodb.put_item(TableName=TABLE, Item={**items.to_item(a_job(), write_id="w"), "schema": {"N": "2"}})
     with pytest.raises(ValueError, match="newer"):
         store.get(Job, "t1", "j1")
+
+
+def test_a_counter_is_an_item_like_others(store: DynamoStore, dynamodb: Any) -> None:
+    for _ in range(2):
+        store.count("t#1", "requests", forget_at_ms=1_001)
+    (counted,) = stored_items(dynamodb)
+    dynamodb.delete_item(TableName=TABLE, Key={name: counted[name] for name in (names.PARTITION_KEY, names.SORT_KEY)})
+    store.commit(insert(Counter("t#1", "requests", value=2, forget_at_ms=1_001, version=2)))
+    (written,) = stored_items(dynamodb)
+    assert counted.pop("write_id") != written.pop("write_id")
+    assert counted == written
 
 
 def test_lists_read_every_page(store: DynamoStore, dynamodb: Any) -> None:
@@ -173,6 +187,74 @@ def test_a_failed_condition_outweighs_contention(store: DynamoStore, dynamodb: A
     assert pauses == []
 
 
+@pytest.mark.parametrize("available", [1, 5])
+def test_an_adjustment_whose_answer_was_lost_counts_once(store: DynamoStore, dynamodb: Any, available: int) -> None:
+    store.commit(insert(a_balance(available=available)))
+    sent = after_calls(dynamodb, "TransactWriteItems", LOST)
+    store.commit(TAKE_ONE)
+    tokens = {json.loads(body)["ClientRequestToken"] for body in sent.bodies}
+    assert (len(sent.bodies), len(tokens)) == (2, 1)
+    assert store.get(Balance, "t1", Account.CREDITS) == a_balance(available=available - 1, held=1, version=1)
+
+
+def test_our_own_item_in_the_way_of_a_repetition_is_no_conflict(aws: Callable[[str], Any]) -> None:
+    forgetful = aws("dynamodb")  # like the service when it has forgotten a token
+    create_table(forgetful)
+    store = DynamoStore(forgetful, TABLE)
+    store.commit(insert(a_balance(available=1)))
+    after_calls(forgetful, "TransactWriteItems", LOST)
+    store.commit(TAKE_ONE, insert(a_job()))
+    after_calls(forgetful, "TransactWriteItems", LOST)
+    store.commit(Adjustment(a_balance(), {"held": -1}))
+    assert store.get(Balance, "t1", Account.CREDITS) == a_balance(available=0, held=0, version=2)
+
+
+def test_an_adjustment_in_the_way_of_others_is_tried_again(
+    store: DynamoStore, dynamodb: Any, pauses: list[float]
+) -> None:
+    store.commit(insert(a_balance(available=1)))
+    before_calls(dynamodb, "TransactWriteItems", cancelled("TransactionConflict"), cancelled("ThrottlingError"))
+    store.commit(TAKE_ONE)
+    assert store.get(Balance, "t1", Account.CREDITS) == a_balance(available=0, held=1, version=1)
+    assert len(pauses) == 2
+
+
+def test_a_count_that_is_too_low_beside_contention_is_judged_again(
+    store: DynamoStore, dynamodb: Any, pauses: list[float]
+) -> None:
+    store.commit(insert(a_balance(available=0)), insert(a_job()))
+    too_low = {"Code": "ConditionalCheckFailed", "Item": items.to_item(a_balance(), write_id="other")}
+    reasons = {"CancellationReasons": [{"Code": "TransactionConflict"}, too_low]}
+    before_calls(dynamodb, "TransactWriteItems", (400, json.dumps({"__type": CANCELLED, **reasons})))
+    with pytest.raises(Conflict):  # which the contention had hidden
+        store.commit(insert(a_job()), TAKE_ONE)
+    assert len(pauses) == 1
+
+
+def test_a_count_that_is_too_low_is_final(store: DynamoStore, dynamodb: Any, pauses: list[float]) -> None:
+    store.commit(insert(a_balance(available=0)))
+    sent = before_calls(dynamodb, "TransactWriteItems")
+    with pytest.raises(Exhausted):
+        store.commit(TAKE_ONE)
+    assert (len(sent.bodies), pauses) == (1, [])
+
+
+def test_a_count_whose_answer_was_lost_leaves_a_gap(store: DynamoStore, dynamodb: Any) -> None:
+    after_calls(dynamodb, "UpdateItem", LOST)
+    assert [store.count("t1", "jobs"), store.count("t1", "jobs")] == [2, 3]
+
+
+def test_a_busy_counter_is_tried_again_and_unavailable_in_the_end(
+    store: DynamoStore, dynamodb: Any, pauses: list[float]
+) -> None:
+    before_calls(dynamodb, "UpdateItem", *[CONFLICTED] * (COMMIT_ATTEMPTS + 1))
+    with pytest.raises(Unavailable):
+        store.count("t1", "jobs")
+    assert len(pauses) == COMMIT_ATTEMPTS - 1
+    assert store.count("t1", "jobs") == 1
+    assert len(pauses) == COMMIT_ATTEMPTS
+
+
 READS: list[tuple[str, Callable[[DynamoStore], Any]]] = [
     ("GetItem", lambda store: store.get(Job, "t1", "j1")),
     ("Query", lambda store: store.children(Callback, "t1", "j1")),
@@ -180,11 +262,14 @@ READS: list[tuple[str, Callable[[DynamoStore], Any]]] = [
     ("Query", lambda store: store.due(Job, now_ms=NOW_MS, limit=1)),
     ("PutItem", lambda store: store.commit(insert(a_job()))),
     ("TransactWriteItems", lambda store: store.commit(insert(a_job()), insert(a_digest()))),
+    ("TransactWriteItems", lambda store: store.commit(TAKE_ONE)),
+    ("UpdateItem", lambda store: store.count("t1", "jobs")),
 ]
+READ_IDS = ["get", "children", "listed", "due", "put", "transact", "adjust", "count"]
 
 
 @pytest.mark.parametrize("fault", [LOST, (500, "{}"), (400, '{"__type": "x#ThrottlingException"}')], ids=str)
-@pytest.mark.parametrize(("operation", "call"), READS, ids=["get", "children", "listed", "due", "put", "transact"])
+@pytest.mark.parametrize(("operation", "call"), READS, ids=READ_IDS)
 def test_a_service_that_stays_silent_broken_or_busy_is_unavailable(
     store: DynamoStore, dynamodb: Any, fault: Any, operation: str, call: Callable[[DynamoStore], Any]
 ) -> None:
@@ -194,7 +279,7 @@ def test_a_service_that_stays_silent_broken_or_busy_is_unavailable(
     assert len(sent.bodies) == 3  # botocore's own attempts, and none besides
 
 
-@pytest.mark.parametrize(("operation", "call"), READS, ids=["get", "children", "listed", "due", "put", "transact"])
+@pytest.mark.parametrize(("operation", "call"), READS, ids=READ_IDS)
 def test_a_missing_grant_stays_loud(
     store: DynamoStore, dynamodb: Any, operation: str, call: Callable[[DynamoStore], Any]
 ) -> None:

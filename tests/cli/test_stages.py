@@ -76,7 +76,7 @@ def test_the_laptops_stage_is_reached_through_its_emulator(folder: Path, monkeyp
         monkeypatch.setenv(name, "before")
     stage = find_stage(None)
     assert stage is not None
-    with pytest.raises(UsageError, match=names.ENV_RESULTS_BUCKET):  # the outputs above name a table only
+    with pytest.raises(UsageError, match=names.ENV_AUDIO_BUCKET):  # the outputs above name a table only
         open_deps(stage)
     assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
 

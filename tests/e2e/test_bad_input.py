@@ -70,7 +70,7 @@ def test_an_oversized_file_ends_as_an_error_that_names_the_limit(
 def test_an_upload_that_never_comes_ends_as_an_error_with_a_callback(
     system: LocalSystem, client: Client, receiver: Receiver
 ) -> None:
-    with told(system, "api", "sweep", upload_deadline_s=2):
+    with told(system, "api presign", "sweep", upload_deadline_s=2):
         upload = client.create_upload("audio/wav", callback_url=receiver.url)
         assert client.result(upload.request_id).status is Status.PENDING
         time.sleep(2)

@@ -30,10 +30,15 @@ def run() -> Run:
     """Transcribe samples, shape (channels, frames), by an engine."""
 
     def transcribe(
-        engine: Engine, samples: Samples, *, facts: AudioFacts | None = None, language: str | None = None
+        engine: Engine,
+        samples: Samples,
+        *,
+        facts: AudioFacts | None = None,
+        language: str | None = None,
+        diarize: bool = True,
     ) -> Transcript:
         transcriber = make_transcriber(engine, blocks=in_blocks(samples))
-        return transcriber(NO_FILE, facts or facts_of(samples), language=language)
+        return transcriber(NO_FILE, facts or facts_of(samples), language=language, diarize=diarize)
 
     return transcribe
 

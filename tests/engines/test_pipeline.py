@@ -122,6 +122,22 @@ def test_channels_are_cut_apart_from_each_other(run: Run) -> None:
     assert transcript.speech_s <= recording.duration_s
 
 
+def test_without_diarization_the_speakers_of_a_mono_recording_are_unknown(run: Run) -> None:
+    mono = demo_recording().samples.mean(axis=0, keepdims=True)
+    words = tuple(Word(f"w{number}", 0.5 * number, 0.5 * number + 0.4, 0.9) for number in range(4))
+    answers = [Recognised("w0 w1 w2 w3", words)]
+    told_apart = run(ScriptedEngine(answers), mono)
+    left_alone = run(ScriptedEngine(answers), mono, diarize=False)
+    assert {segment.speaker for segment in told_apart.segments} == {"0", "1"}
+    assert {segment.speaker for segment in left_alone.segments} == {None}
+    assert left_alone.text == told_apart.text
+
+
+def test_without_diarization_each_channel_is_a_speaker_still(run: Run) -> None:
+    samples = demo_recording().samples
+    assert run(ScriptedEngine(), samples, diarize=False) == run(ScriptedEngine(), samples)
+
+
 def test_the_same_pieces_make_the_same_transcript_however_the_file_is_streamed() -> None:
     samples = demo_recording().samples
     transcripts = [

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from callscribe.domain.transcripts import Segment, Transcript, Word
 from callscribe.exports import render
 from callscribe.exports.cues import MAX_COLUMNS, MAX_LINES, MAX_MS, MIN_MS, Cue, cues
-from callscribe.exports.srt import LOOK_ALIKES
+from callscribe.exports.srt import LOOK_ALIKES, showable
 from callscribe.exports.text import clean, speaker_label
 from callscribe.exports.tokens import columns
 from tests.exports.samples import CALL, segment, spoken, transcript
@@ -95,6 +95,16 @@ def test_vtt_read_back_by_another_library_has_the_same_text_and_times(given_: Tr
         said[html.unescape(label)] = said.get(html.unescape(label), "") + _bare(html.unescape(text))
     without_reader_marks = {label: text.replace("\\N", "") for label, text in said.items()}  # its sign for a line's end
     assert without_reader_marks == {label: text.replace("\\N", "") for label, text in _said_by_label(given_).items()}
+
+
+@given(TRANSCRIPTS)
+@example(LAST_LINE_IS_A_NUMBER)
+def test_srt_read_back_by_another_library_has_the_same_times_and_labels(given_: Transcript) -> None:
+    read = pysubs2.SSAFile.from_string(render("srt", given_).decode(), format_="srt")
+    shown = cues(given_, adapt=showable, prefix=lambda label: f"[{showable(label)}] " if label else "")
+    assert [(event.start, event.end) for event in read] == [(cue.start_ms, cue.end_ms) for cue in shown]
+    for event, cue in zip(read, shown, strict=True):
+        assert event.text.startswith(f"[{showable(cue.label)}] " if cue.label else "")
 
 
 @given(TRANSCRIPTS)

@@ -26,8 +26,10 @@ ALL = (
     "transcriptions",
     "redeliveries",
     "callback_queue",
+    "fetch_queue",
     "task_reports",
     "webhooks",
+    "downloader",
     "keyring",
 )
 SOME_TRANSCRIPT = Transcript((Segment("hello there", 0.0, 1.0, 0, "0", None),), "en", None, "fake", "fake", 1.0, 1.0)
@@ -67,7 +69,7 @@ class Stage:
         created_at_ms = self.deps.now_ms() - 1000 * age_s
         then = replace(self.deps, now_ms=lambda: created_at_ms)
         fields = {"dialect": "presign", "media_type": "audio/wav", **fields}
-        return jobs.create_upload(then, self.principal, **fields).job
+        return jobs.create_upload(then, self.principal, jobs.NewJob(**fields)).job
 
     def upload(self, job: Job, body: bytes = b"some bytes") -> str:
         """A client's PUT; the version that S3 made of it."""
@@ -132,7 +134,8 @@ def make_stage(client: Callable[[str], Any]) -> tuple[StateMachine, dict[str, st
     for bucket in ("audio", "results"):
         client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     versioned = {"Status": "Enabled"}
-    client("s3").put_bucket_versioning(Bucket="audio", VersioningConfiguration=versioned)
+    for bucket in ("audio", "results"):
+        client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioned)
     root_keys = json.dumps({"id": "1", "key": "an example root key of 32 bytes!"})
     secret = client("secretsmanager").create_secret(Name="root-keys", SecretString=root_keys)
     machine = StateMachine(client("stepfunctions"), client("sqs"), client("iam"))
@@ -148,6 +151,7 @@ def make_stage(client: Callable[[str], Any]) -> tuple[StateMachine, dict[str, st
         names.ENV_TRANSCRIPTION_MACHINE: machine.arn,
         names.ENV_CALLBACK_MACHINE: _callback_machine(client),
         names.ENV_CALLBACK_QUEUE: client("sqs").create_queue(QueueName="callbacks")["QueueUrl"],
+        names.ENV_FETCH_QUEUE: client("sqs").create_queue(QueueName="fetches")["QueueUrl"],
         names.ENV_WORK_QUEUE: client("sqs").create_queue(QueueName="work")["QueueUrl"],
     }
 

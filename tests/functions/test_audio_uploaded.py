@@ -3,6 +3,7 @@
 import pytest
 
 from callscribe.domain.jobs import JobState
+from callscribe.services import jobs
 from tests.functions.events import S3_TEST_EVENT, s3_event, sqs_event
 from tests.functions.stage import Stage, handler_of
 
@@ -78,4 +79,15 @@ def test_a_second_upload_to_the_same_url_changes_nothing(stage: Stage) -> None:
     handler = handler_of("audio_uploaded")
     assert handler(sqs_event(s3_event(job.audio_key, stage.upload(job, b"other"))), None) == NOTHING_FAILED
     assert stage.job(job) == job
+    assert stage.executions("transcription") == {}
+
+
+def test_an_upload_for_a_job_that_was_cancelled_is_erased_in_all_its_versions(stage: Stage) -> None:
+    job = stage.create()
+    jobs.cancel(stage.deps, tenant_id=job.tenant_id, job_id=job.id)
+    for body in (b"one", b"two"):
+        version_id = stage.upload(job, body)
+    assert handler_of("audio_uploaded")(sqs_event(s3_event(job.audio_key, version_id)), None) == NOTHING_FAILED
+    listed = stage.client("s3").list_object_versions(Bucket="audio", Prefix=job.audio_key)
+    assert not {"Versions", "DeleteMarkers"} & set(listed)
     assert stage.executions("transcription") == {}

@@ -124,12 +124,12 @@ def test_the_state_of_an_execution_comes_back_brought_up_to_date_and_small(stage
     assert [(one.number, one.status) for one in log] == [(1, 503), (2, 503), (3, 200)]
 
 
-def test_a_message_for_a_callback_that_does_not_exist_comes_back_alone(
+def test_a_message_without_ids_comes_back_alone_and_one_of_a_deleted_job_ends_quietly(
     stage: Stage, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     job = stage.completed(receiver.url)
-    unknown = {**message(job), "job_id": "j-unknown"}
-    answer = handler_of("deliver_callback")(sqs_event(unknown, message(job)), None)
+    deleted = {**message(job), "job_id": "j-deleted"}
+    answer = handler_of("deliver_callback")(sqs_event({"replay": 0}, deleted, message(job)), None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
     assert len(receiver.received) == 1
     assert [one.name for one in caplog.records if one.exc_info] == ["callscribe.deliver_callback"]

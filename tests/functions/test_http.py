@@ -32,7 +32,8 @@ def test_the_api_function_lets_nobody_in_without_a_token(stage: Stage) -> None:
 def test_the_root_is_a_page_that_names_every_dialect(stage: Stage) -> None:
     answer = handler_of("landing")(http_event("GET", "/"), None)
     assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, "text/html; charset=utf-8")
-    assert '<a href="/api/v1/docs">' in answer["body"]
+    for path in ("/api/v1/docs", "/billing/api/v2/api-docs", "/aivoco/docs"):
+        assert f'<a href="{path}">' in answer["body"]
     assert "stage <strong>local</strong>" in answer["body"]
 
 

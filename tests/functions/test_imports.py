@@ -15,28 +15,36 @@ from typing import Any
 
 import pytest
 
-from callscribe import names
+from callscribe import dialects, names
 from tests.functions.stage import ROOT
 
 # The adapters of every process: one more is one more grant, more to load and more to test. Change it knowingly.
 ADAPTERS: dict[str, set[str]] = {
-    "api": {"store", "uploads", "results", "webhooks", "keyring"},
-    "audio_uploaded": {"store", "transcriptions"},
+    "api": set(),  # see NEEDS
+    "audio_uploaded": {"store", "uploads", "transcriptions"},
     "deliver_callback": {"store", "results", "keyring", "webhooks", "redeliveries"},
-    "finish_job": {"store", "results", "keyring"},
+    "door": set(),  # see NEEDS
+    "fetch_audio": {"store", "uploads", "results", "keyring", "downloader"},
+    "finish_job": {"store", "uploads", "results", "keyring"},
     "landing": set(),
     "on_record": {"callback_queue"},
     "prepare_audio": {"store", "uploads", "inspector"},
-    "sweep": {"store", "uploads", "results", "keyring", "transcriptions", "callback_queue"},
+    "sweep": {"store", "uploads", "results", "keyring", "transcriptions", "callback_queue", "fetch_queue"},
     "transcribe_worker": {"store", "uploads", "results", "task_reports"},
     "work_failed": {"task_reports"},
 }
-HANDLERS = sorted(set(ADAPTERS) - {"transcribe_worker"})
+NEEDS: dict[str, set[str]] = {
+    "presign": {"store", "uploads", "results", "webhooks", "keyring"},
+    "mor": {"store", "uploads", "results", "webhooks", "downloader", "fetch_queue", "keyring"},
+    "aivoco": {"store", "uploads", "results", "downloader", "fetch_queue", "keyring"},
+}
+HANDLERS = sorted(set(ADAPTERS) - {"transcribe_worker", "door", "api"})
 
 # What callscribe's own modules a Lambda may not load when it starts.
 NEVER_AT_START = ("callscribe.engines", "callscribe.cli", "callscribe.client", "callscribe.adapters.memory")
 MEDIA = "callscribe.media"
-SPEAKS_HTTP = {"deliver_callback"}  # and then only once it delivers
+BROUGHT_ALONG = {"door": {"uvicorn"}}  # by its image
+SPEAKS_HTTP = {"deliver_callback", "fetch_audio"}  # and then only once they do
 
 # Runs in a fresh interpreter: import the handler named in argv with everything else out of reach.
 CHILD = """
@@ -72,6 +80,11 @@ def test_every_function_asks_for_the_adapters_of_its_role_and_no_others() -> Non
     assert {function: adapters_of(function) for function in folders} == ADAPTERS
 
 
+def test_every_dialect_asks_for_the_adapters_of_its_role_and_no_others() -> None:
+    assert {name: set(dialects.load(name).needs) for name in names.DIALECTS} == NEEDS
+    assert all(len(dialects.load(name).needs) == len(NEEDS[name]) for name in NEEDS)
+
+
 @pytest.mark.parametrize("function", sorted(ADAPTERS))
 def test_no_function_imports_another_nor_what_is_not_deployed(function: str) -> None:
     tree = ast.parse(source_of(function).read_text())
@@ -79,7 +92,9 @@ def test_no_function_imports_another_nor_what_is_not_deployed(function: str) -> 
     froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     assert not [node for node in froms if node.level], "a handler stands alone: relative imports do not work"
     tops = {name.partition(".")[0] for name in imported | {str(node.module) for node in froms}}
-    assert tops - sys.stdlib_module_names <= {"callscribe", "aws_lambda_powertools"}
+    assert tops - sys.stdlib_module_names <= {"callscribe", "aws_lambda_powertools"} | BROUGHT_ALONG.get(
+        function, set()
+    )
 
 
 @pytest.mark.parametrize("function", HANDLERS)
@@ -87,6 +102,17 @@ def test_a_handler_starts_with_the_core_layer_and_the_runtime_only(function: str
     blocked = out_of_reach() | (set() if function in SPEAKS_HTTP else {"httpx", "httpcore"})
     loaded = start(function, blocked, secrets_url)
     assert "callscribe.wiring" in loaded
+    assert not [name for name in loaded if name.startswith((*NEVER_AT_START, MEDIA))]
+
+
+@pytest.mark.parametrize("dialect", sorted(names.DIALECTS))
+def test_each_dialect_starts_with_the_core_layer_only_and_loads_no_other_dialect(
+    dialect: str, secrets_url: str
+) -> None:
+    loaded = start("api", out_of_reach() | {"httpx", "httpcore"}, secrets_url, dialect=dialect)
+    assert f"callscribe.dialects.{dialect}.routes" in loaded
+    others = {f"callscribe.dialects.{name}" for name in names.DIALECTS if name != dialect}
+    assert not others & set(loaded)
     assert not [name for name in loaded if name.startswith((*NEVER_AT_START, MEDIA))]
 
 
@@ -124,12 +150,12 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def start(function: str, blocked: set[str], secrets_url: str) -> list[str]:
+def start(function: str, blocked: set[str], secrets_url: str, *, dialect: str = "presign") -> list[str]:
     """Import the handler as a cold start does; the modules that it loaded."""
     settings = json.dumps({"stage": "prod", "public_base_url": "https://callscribe.example"})
     values = {name: f"some-{name.lower()}" for name in vars(names) if name.startswith("ENV_")}
     environment = {str(getattr(names, name)): value for name, value in values.items()}
-    environment |= {names.ENV_SETTINGS: settings, names.ENV_DIALECT: "presign", names.ENV_STAGE: "prod"}
+    environment |= {names.ENV_SETTINGS: settings, names.ENV_DIALECT: dialect, names.ENV_STAGE: "prod"}
     aws = {
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "test",

@@ -80,9 +80,13 @@ def test_prepare_raises_for_bad_audio_and_notes_why_on_the_job(stage: Stage, bod
     assert stored.failure.code is code
 
 
-def test_prepare_of_an_unknown_job_says_so(stage: Stage) -> None:
-    with pytest.raises(NotFound):
-        handler_of("prepare_audio")({"tenant_id": "t1", "job_id": "j1"}, None)
+def test_the_execution_of_a_deleted_job_comes_to_its_end_without_retries(stage: Stage) -> None:
+    gone = {"tenant_id": "t1", "job_id": "j1"}
+    with pytest.raises(JobFailed, match="deleted"):
+        handler_of("prepare_audio")(gone, None)
+    ended = {"job_id": "j1", "state": "DELETED"}
+    assert handler_of("finish_job")({**gone, "error": "JobFailed"}, None) == ended
+    assert handler_of("finish_job")(gone, None) == ended
 
 
 def test_finish_completes_the_job_and_writes_its_outbox_row(stage: Stage) -> None:
@@ -139,3 +143,12 @@ def test_finish_without_a_transcript_raises_so_that_the_machine_tries_again(stag
     with pytest.raises(NotFound):
         handler_of("finish_job")(ids(job), None)
     assert stage.job(job) == job
+
+
+def test_finish_erases_the_audio_of_a_job_that_keeps_none_and_where_it_came_from(stage: Stage) -> None:
+    job = stage.transcribed(source=jobs.Source(url="https://media.example.com/call.wav"), kept=False)
+    assert stage.deps.uploads.head(job.source_key) is not None
+    assert handler_of("finish_job")(ids(job), None) == {"job_id": job.id, "state": "COMPLETED"}
+    assert stage.deps.uploads.head(job.source_key) is None
+    assert stage.deps.uploads.head(job.audio_key, version_id=job.audio_version_id) is None
+    assert stage.deps.results.head(job.transcript_key) is not None  # until it is fetched

@@ -6,6 +6,7 @@ import pytest
 
 from callscribe.domain.jobs import JobState
 from callscribe.errors import FailureCode
+from callscribe.services import jobs
 from tests.functions.events import sqs_event
 from tests.functions.stage import Stage, handler_of
 
@@ -48,6 +49,14 @@ def test_the_sweeper_takes_up_lost_uploads_and_ends_those_that_never_came(stage:
     assert list(stage.executions("transcription")) == [lost.id]
     assert stage.job(never).state is JobState.FAILED
     assert len(stage.callbacks(never)) == 1
+
+
+def test_the_sweeper_asks_again_for_audio_that_nobody_fetched(stage: Stage) -> None:
+    source = jobs.Source(url="https://media.example.com/call.wav")
+    job = stage.create(age_s=2_000, source=source)
+    assert stage.messages("fetches") == [{"tenant_id": job.tenant_id, "job_id": job.id}]  # of its creation, lost here
+    assert handler_of("sweep")({}, None) == {"fetch_enqueued": 1}
+    assert stage.messages("fetches") == [{"tenant_id": job.tenant_id, "job_id": job.id}]
 
 
 def test_the_sweeper_puts_a_callback_whose_attempt_did_not_come_into_the_queue(stage: Stage) -> None:

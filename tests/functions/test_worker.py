@@ -62,7 +62,7 @@ class Site:
 
     def send(self, body: bytes = b"some words", *, waited_for: bool = True) -> Job:
         """A job whose execution waits for a worker; its message is in the queue, its token is `token-<id>`."""
-        upload = jobs.create_upload(self.deps, self.principal, dialect="presign", media_type="audio/wav")
+        upload = jobs.create_upload(self.deps, self.principal, jobs.NewJob("presign", media_type="audio/wav"))
         version_id = self.deps.uploads.put(upload.job.audio_key, body)  # type: ignore[attr-defined]  # the fake's own door
         for state in (JobState.QUEUED, JobState.TRANSCRIBING):
             job = jobs.find(self.deps, tenant_id=upload.job.tenant_id, job_id=upload.job.id)
@@ -76,7 +76,7 @@ class Site:
     def job(self, job: Job) -> Job:
         return jobs.find(self.deps, tenant_id=job.tenant_id, job_id=job.id)
 
-    def transcriber(self, path: Path, facts: AudioFacts, *, language: str | None) -> Transcript:
+    def transcriber(self, path: Path, facts: AudioFacts, *, language: str | None, diarize: bool = True) -> Transcript:
         heard = path.read_bytes()
         self.transcribed.append(heard)
         self.transcribe()

@@ -11,7 +11,7 @@ from aws_cdk.aws_lambda import LayerVersion
 
 from infra import bundling
 from infra.bundling import ROOT, BundlingFailed, LayerSource, build_layer, find_interpreter, layer_code
-from infra.functions import CORE, MEDIA
+from infra.functions import CORE, DOCUMENTS, MEDIA
 
 HIGHEST_UNZIPPED_BYTES = 250 * 1024**2
 UNCHECKED_HASH = (1).to_bytes(4, "little")  # PEP 552: bytes 4 to 8 of a .pyc
@@ -42,9 +42,21 @@ def test_the_core_layer_for_this_machine_imports_on_its_own(tmp_path: Path) -> N
     assert done.stdout.startswith(str(tmp_path)), done.stderr
 
 
-def test_the_layers_for_lambda_hold_arm_wheels_of_its_python_and_fit_together(tmp_path: Path) -> None:
+def test_the_documents_layer_writes_a_document_with_nothing_but_itself(tmp_path: Path) -> None:
+    build_layer(DOCUMENTS, tmp_path, local=True, interpreter=None)
+    script = f"import sys; sys.path.insert(0, {str(tmp_path / 'python')!r}); import docx; print(docx.__file__)"
+    script += f"; docx.Document().save({str(tmp_path / 'empty.docx')!r})"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(str(tmp_path)), done.stderr
+    assert (tmp_path / "empty.docx").read_bytes().startswith(b"PK")
+
+
+@pytest.mark.parametrize("other", [MEDIA, DOCUMENTS], ids=["media", "documents"])
+def test_the_layers_for_lambda_hold_arm_wheels_of_its_python_and_fit_together(
+    other: LayerSource, tmp_path: Path
+) -> None:
     build_layer(CORE, tmp_path, local=False, interpreter=None)
-    build_layer(MEDIA, tmp_path, local=False, interpreter=None)
+    build_layer(other, tmp_path, local=False, interpreter=None)
     extensions = [path.name for path in tmp_path.rglob("*.cpython-*.so")]
     assert extensions
     assert all("cpython-313-aarch64" in name for name in extensions)

@@ -20,8 +20,10 @@ def test_the_root_names_service_stage_and_the_documentation_of_every_dialect(mon
     assert answer["headers"]["content-type"] == "text/html; charset=utf-8"
     assert names.SERVICE in answer["body"]
     assert "dev-7" in answer["body"]
-    for name, prefix in names.DIALECTS.items():
-        assert f'{name}: <a href="{prefix}/docs">' in answer["body"]
+    assert names.DOCS.keys() == names.DIALECTS.keys()
+    for name, path in names.DOCS.items():
+        assert f'{name}: <a href="{path}">{path}</a>' in answer["body"]
+        assert path.startswith(f"{names.DIALECTS[name]}/")
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/favicon.ico"), ("POST", "/"), ("DELETE", "/api/v2/x")])

@@ -1,12 +1,15 @@
 """A stage with every option chosen: each one arrives where it belongs, and the checks still find nothing."""
 
 import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from callscribe import names
 from callscribe.dialects import front
 from callscribe.dialects.presign import routes
+from infra.settings import StageSettings
 from tests.infra.conftest import WITHOUT_LAYERS
 from tests.infra.templates import Stage, listed, role_of
 
@@ -25,6 +28,10 @@ CHOICES: dict[str, Any] = {
     "throttle_rate": "5",
     "throttle_burst": "6",
     "reserved_concurrency": "4",
+    "function_url": "false",
+    "source_buckets": "calls-of-one, calls-of-two",
+    "fetch_s": "300",
+    "fetch_concurrency": "9",
     "callback_schedule_s": "0,1,1",
     "upload_deadline_s": "900",
     "job_deadline_s": "7200",
@@ -32,6 +39,14 @@ CHOICES: dict[str, Any] = {
     "work_visibility_s": "60",
     "worker_principals": "arn:aws:iam::123456789012:role/worker,arn:aws:iam::123456789012:user/box",
     "sweep_minutes": "1",
+    "fetched_result_s": "780",
+    "requests_per_minute": "30",
+    "waiting_calls": "2",
+    "admin_units_url": "https://units.example.com",
+    "recharge_url": "https://credits.example.com/buy",
+    "transcription_failed_text": "The transcription failed",
+    "basic_everywhere": "false",
+    "refresh_life_s": "86400",
     "alarm_email": "operator@example.com",
 }
 
@@ -71,9 +86,11 @@ def test_retention_is_as_chosen(chosen: Stage) -> None:
 def test_browsers_of_the_named_origin_may_call_and_upload(chosen: Stage) -> None:
     (api,) = chosen.resources("AWS::ApiGatewayV2::Api").values()
     assert api["CorsConfiguration"]["AllowOrigins"] == ["https://console.example.com"]
-    sent = {"authorization", "content-type", "idempotency-key", routes.VERSION_HEADER.lower()}
+    # x-api-key: dialect `aivoco`, in place of the key in the body
+    sent = {"authorization", "content-type", "idempotency-key", "x-api-key", routes.VERSION_HEADER.lower()}
     assert set(api["CorsConfiguration"]["AllowHeaders"]) == sent
-    read = {front.LENIENCY_HEADER, routes.VERSION_HEADER, "Retry-After"}
+    # Location and Content-Disposition: dialect `mor`, of new jobs and of downloads
+    read = {front.LENIENCY_HEADER, routes.VERSION_HEADER, "Retry-After", "Location", "Content-Disposition"}
     assert set(api["CorsConfiguration"]["ExposeHeaders"]) == read
     cors = [b["CorsConfiguration"] for b in chosen.resources("AWS::S3::Bucket").values() if "CorsConfiguration" in b]
     (rule,) = cors[0]["CorsRules"]
@@ -86,7 +103,7 @@ def test_limits_clock_and_deadlines_are_as_chosen(chosen: Stage) -> None:
     settings = gateway["DefaultRouteSettings"]
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (5, 6)
     reserved = {n: f["ReservedConcurrentExecutions"] for n, f in chosen.functions.items() if "ReservedConc" in str(f)}
-    assert reserved == {"api": 4}
+    assert reserved == {f"api_{dialect}": 4 for dialect in names.DIALECTS}
     (rule,) = chosen.resources("AWS::Events::Rule").values()
     assert rule["ScheduleExpression"] == "rate(1 minute)"
     assert chosen.resources("AWS::SQS::Queue")[chosen.output("WorkQueueUrl")]["VisibilityTimeout"] == 60
@@ -104,7 +121,56 @@ def test_the_running_code_is_told(chosen: Stage) -> None:
         "job_deadline_s": 7200,
         "recheck_s": 120,
         "work_visibility_s": 60,
+        "fetch_s": 300,
+        "fetched_result_s": 780,
+        "requests_per_minute": 30,
+        "waiting_calls": 2,
+        "admin_units_url": "https://units.example.com",
+        "recharge_url": "https://credits.example.com/buy",
+        "transcription_failed_text": "The transcription failed",
+        "basic_everywhere": False,
+        "refresh_life_s": 86_400,
     }
+
+
+def test_every_setting_is_chosen_here() -> None:
+    elsewhere = {"public_base_url", "allow_loopback"}  # one or the other, and the laptop's own
+    everything = {field.name for field in fields(StageSettings)}
+    the_doors = {name for name in everything if name.startswith("door")}  # see test_door
+    assert CHOICES.keys() == everything - elsewhere - the_doors
+
+
+def test_audio_of_the_named_buckets_may_be_fetched_by_nobody_else(chosen: Stage) -> None:
+    granted: dict[str, set[tuple[str, str]]] = {}
+    for name in chosen.functions:
+        foreign = {grant for grant in chosen.function_grants(name) if ":s3:::" in grant[1]}
+        granted |= {name: foreign} if foreign else {}
+    arn = "arn:<AWS::Partition>:s3:::calls-of-"
+    assert granted == {
+        "fetch_audio": {
+            (action, resource)
+            for bucket in (f"{arn}one", f"{arn}two")
+            for action, resource in (
+                ("s3:GetObject", f"{bucket}/*"),
+                ("s3:GetObjectVersion", f"{bucket}/*"),
+                ("s3:ListBucket", bucket),
+            )
+        }
+    }
+
+
+def test_a_shorter_download_shortens_its_function_and_the_queue_waits_six_times_as_long(chosen: Stage) -> None:
+    function = chosen.functions["fetch_audio"]
+    queue = chosen.resources("AWS::SQS::Queue")[chosen.output("FetchQueueUrl")]
+    assert (function["Timeout"], queue["VisibilityTimeout"]) == (420, 2_520)
+    mappings = chosen.resources("AWS::Lambda::EventSourceMapping").values()
+    assert [m["ScalingConfig"] for m in mappings if "ScalingConfig" in m] == [{"MaximumConcurrency": 9}]
+
+
+def test_without_function_urls_nobody_may_call_a_function_but_through_the_gateway(chosen: Stage) -> None:
+    assert not chosen.resources("AWS::Lambda::Url")
+    assert "AivocoUrl" not in chosen.app.outputs
+    assert not [p for p in chosen.resources("AWS::Lambda::Permission").values() if p["Principal"] == "*"]
 
 
 def test_the_named_workers_and_nobody_else_of_the_account_may_be_the_worker(chosen: Stage) -> None:

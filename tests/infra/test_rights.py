@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from callscribe import names
-from callscribe.wiring import environment_of
+from callscribe import dialects, names
+from callscribe.dialects import front
+from callscribe.wiring import environment_of, parse_settings
 from infra.bundling import ROOT
 from tests.infra.templates import Stage, arn_of, listed, role_of
 
@@ -22,21 +23,26 @@ CONSUME = {
 }
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 AUDIO = {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"}
+ERASE = {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:ListBucketVersions"}
 RESULTS = {"s3:GetObject", "s3:PutObject", "s3:ListBucket"}
 SECRET = {"secretsmanager:GetSecretValue"}
 
 ACTIONS: dict[str, set[str]] = {
-    "api": TABLE | SECRET | {"s3:PutObject", "s3:GetObject", "s3:ListBucket"},
+    "api_presign": TABLE | SECRET | RESULTS,
+    "api_mor": TABLE | SECRET | RESULTS | ERASE | {"sqs:SendMessage"},
+    "api_aivoco": TABLE | SECRET | RESULTS | ERASE | {"sqs:SendMessage"},
     "landing": set(),
-    "audio_uploaded": TABLE | CONSUME | {"states:StartExecution"},
+    "fetch_audio": TABLE | SECRET | RESULTS | ERASE | CONSUME | {"s3:AbortMultipartUpload"},
+    "audio_uploaded": TABLE | CONSUME | ERASE | {"states:StartExecution"},
     "prepare_audio": TABLE | AUDIO,
-    "finish_job": TABLE | RESULTS | SECRET,
+    "finish_job": TABLE | RESULTS | ERASE | SECRET,
     "on_record": STREAM | {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"},
     "deliver_callback": TABLE | SECRET | CONSUME | {"s3:GetObject", "s3:ListBucket", "states:StartExecution"},
     "work_failed": CONSUME | {"states:SendTaskFailure"},
     "sweep": TABLE
     | AUDIO
     | RESULTS
+    | ERASE
     | SECRET
     | {"states:StartExecution", "states:DescribeExecution", "sqs:SendMessage"},
 }
@@ -48,15 +54,17 @@ VARIABLES: dict[str, set[str]] = {
     "transcriptions": {names.ENV_TRANSCRIPTION_MACHINE},
     "redeliveries": {names.ENV_CALLBACK_MACHINE},
     "callback_queue": {names.ENV_CALLBACK_QUEUE},
+    "fetch_queue": {names.ENV_FETCH_QUEUE},
     "keyring": {names.ENV_ROOT_KEYS_SECRET},
     "task_reports": set(),
     "webhooks": set(),
+    "downloader": set(),
     "inspector": set(),
 }
 # Where AWS offers nothing narrower, or where the name's end is not known before it is made.
 WIDE = [
     r"\*",
-    r"<Data:Audio\w+\.Arn>/audio/\*",
+    r"<Data:Audio\w+\.Arn>/(audio|sources|recordings)/\*",
     r"<Data:Results\w+\.Arn>/results/\*",
     r"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<App:PipelineTranscription\w+\.Name>:\*",
 ]
@@ -77,12 +85,29 @@ ON_EVERYTHING = {
 }
 
 
-def handlers() -> list[Path]:
-    return sorted((ROOT / "functions").glob("*/handler.py"))
+def deployed() -> dict[str, Path]:
+    """Every function's name and the source of its handler; the dialects share one."""
+    folders = {path.parent.name: path for path in (ROOT / "functions").glob("*/handler.py")}
+    shared = folders.pop("api")
+    return {**folders, **{f"api_{dialect}": shared for dialect in names.DIALECTS}}
 
 
-def test_every_folder_with_a_handler_is_deployed(stage: Stage) -> None:
-    assert set(stage.functions) == {path.parent.name for path in handlers()} == set(ACTIONS)
+def adapters_of(name: str) -> tuple[str, ...]:
+    """What the function's handler asks `wiring.aws_deps` for."""
+    if name.startswith("api_"):
+        return dialects.load(name.removeprefix("api_")).needs
+    asked = re.search(r"aws_deps\((.*?)\)", deployed()[name].read_text(), re.DOTALL)
+    return tuple(re.findall(r'"(\w+)"', asked[1])) if asked else ()
+
+
+def reached(stage: Stage, name: str, action: str) -> set[str]:
+    """The resources of an action of a function, in short: `audio/sources/*`, `results`."""
+    found = [resource for granted, resource in stage.function_grants(name) if granted == action]
+    return {re.sub(r"<Data:(Audio|Results)\w+\.Arn>", lambda match: match[1].lower(), resource) for resource in found}
+
+
+def test_every_folder_with_a_handler_is_deployed_and_the_api_once_per_dialect(stage: Stage) -> None:
+    assert set(stage.functions) == set(deployed()) == set(ACTIONS)
 
 
 @pytest.mark.parametrize("name", sorted(ACTIONS))
@@ -90,15 +115,63 @@ def test_a_function_may_do_what_its_handler_needs_and_nothing_else(stage: Stage,
     assert {action for action, _ in stage.function_grants(name)} == ACTIONS[name] | OWN
 
 
-@pytest.mark.parametrize("path", handlers(), ids=lambda path: path.parent.name)
-def test_a_function_is_told_what_its_handler_asks_for(stage: Stage, path: Path) -> None:
-    asked = re.search(r"aws_deps\((.*?)\)", path.read_text(), re.DOTALL)
-    adapters = re.findall(r'"(\w+)"', asked[1]) if asked else []
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_a_function_is_told_what_its_handler_asks_for(stage: Stage, name: str) -> None:
+    adapters = adapters_of(name)
     wanted = {variable for adapter in adapters for variable in VARIABLES[adapter]}
-    wanted |= {names.ENV_STAGE} | ({names.ENV_SETTINGS} if asked else set())
-    wanted |= {names.ENV_DIALECT} if path.parent.name == "api" else set()
-    told = stage.functions[path.parent.name]["Environment"]["Variables"]
-    assert {name for name in told if name.startswith("CALLSCRIBE_")} == wanted
+    wanted |= {names.ENV_STAGE} | ({names.ENV_SETTINGS} if adapters else set())
+    wanted |= {names.ENV_DIALECT} if name.startswith("api_") else set()
+    told = stage.functions[name]["Environment"]["Variables"]
+    assert {variable for variable in told if variable.startswith("CALLSCRIBE_")} == wanted
+    if names.ENV_DIALECT in wanted:
+        assert f"api_{told[names.ENV_DIALECT]}" == name
+
+
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_a_function_reaches_buckets_and_queues_only_by_the_adapters_it_asks_for(stage: Stage, name: str) -> None:
+    adapters = set(adapters_of(name))
+    resources = {resource for action, resource in stage.function_grants(name) if action.startswith("s3:")}
+    assert any(resource.startswith("<Data:Audio") for resource in resources) == ("uploads" in adapters)
+    assert any(resource.startswith("<Data:Results") for resource in resources) == ("results" in adapters)
+    queues = {"fetch_queue": "FetchQueueUrl", "callback_queue": "CallbackQueueUrl"}
+    failures = {r for a, r in stage.function_grants(name) if a == "sqs:SendMessage" and "RecordFailures" in r}
+    sends = {r for a, r in stage.function_grants(name) if a == "sqs:SendMessage"} - failures
+    assert sends == {arn_of(stage.output(output)) for adapter, output in queues.items() if adapter in adapters}
+
+
+def test_each_dialect_reaches_as_much_of_the_audio_bucket_as_its_routes_do(stage: Stage) -> None:
+    assert reached(stage, "api_presign", "s3:PutObject") == {"audio/audio/*"}
+    assert reached(stage, "api_presign", "s3:GetObject") == {"results/results/*"}
+    own = {"audio/audio/*", "audio/sources/*"}
+    for name in ("api_mor", "api_aivoco"):
+        assert reached(stage, name, "s3:GetObject") == {"audio/audio/*", "audio/recordings/*", "results/results/*"}
+        assert reached(stage, name, "s3:DeleteObjectVersion") == own | {"results/results/*"}
+    assert reached(stage, "api_mor", "s3:PutObject") == own | {"results/results/*"}
+    assert reached(stage, "api_aivoco", "s3:PutObject") == own
+
+
+def test_audio_is_fetched_into_its_place_and_nowhere_else(stage: Stage) -> None:
+    everywhere = {"audio/audio/*", "audio/sources/*", "audio/recordings/*"}
+    assert reached(stage, "fetch_audio", "s3:GetObject") == everywhere
+    assert reached(stage, "fetch_audio", "s3:PutObject") == {"audio/audio/*", "results/results/*"}
+    assert reached(stage, "fetch_audio", "s3:AbortMultipartUpload") == {"audio/audio/*"}
+    assert reached(stage, "fetch_audio", "s3:DeleteObjectVersion") == {
+        "audio/audio/*",
+        "audio/sources/*",
+        "results/results/*",
+    }
+
+
+def test_nobody_erases_a_registered_recording_and_only_versions_below_a_prefix_can_be_listed(stage: Stage) -> None:
+    for role in stage.resources("AWS::IAM::Role"):
+        for statement in stage.statements(role):
+            actions, resources = listed(statement["Action"]), listed(statement["Resource"])
+            if {"s3:DeleteObjectVersion", "s3:DeleteObject"} & set(actions):
+                assert not [resource for resource in resources if "recordings" in resource]
+            if "s3:ListBucketVersions" in actions:
+                assert actions == ["s3:ListBucketVersions"]
+                prefixes = listed(statement["Condition"]["StringLike"]["s3:prefix"])
+                assert set(prefixes) <= {"audio/*", "sources/*", "results/*"}
 
 
 def test_no_role_uses_wildcards_but_where_aws_has_nothing_narrower(stage: Stage) -> None:
@@ -116,7 +189,7 @@ def test_no_role_uses_wildcards_but_where_aws_has_nothing_narrower(stage: Stage)
 
 def test_every_event_source_may_be_read_by_its_function(stage: Stage) -> None:
     mappings = stage.resources("AWS::Lambda::EventSourceMapping").values()
-    assert len(mappings) == 4
+    assert len(mappings) == 5
     by_reference = {function["self"]: name for name, function in stage.functions.items()}
     for mapping in mappings:
         name, source = by_reference[mapping["FunctionName"]], mapping["EventSourceArn"]
@@ -140,7 +213,8 @@ def test_the_stream_reader_sees_new_outbox_rows_only_and_gives_up_into_its_queue
 def test_every_route_has_its_function_and_the_permission_to_call_it(stage: Stage) -> None:
     integrations = stage.resources("AWS::ApiGatewayV2::Integration")
     routes = {route["RouteKey"]: route for route in stage.resources("AWS::ApiGatewayV2::Route").values()}
-    expected = {f"ANY {prefix}/{{proxy+}}": "api" for prefix in names.DIALECTS.values()} | {"$default": "landing"}
+    expected = {f"ANY {prefix}/{{proxy+}}": f"api_{dialect}" for dialect, prefix in names.DIALECTS.items()}
+    expected |= {"ANY /transcribe": "api_aivoco", "ANY /transcribe/{proxy+}": "api_aivoco", "$default": "landing"}
     assert set(routes) == set(expected)
     permissions = stage.resources("AWS::Lambda::Permission").values()
     for key, name in expected.items():
@@ -166,19 +240,12 @@ def test_the_clock_may_start_the_sweeper(stage: Stage) -> None:
     assert [p for p in permissions if p["FunctionName"] == function and p["SourceArn"] == arn_of(rule_reference)]
 
 
-def test_presigned_uploads_are_within_the_rights_of_the_function_that_signs_them(stage: Stage) -> None:
-    grants = stage.function_grants("api")
-    assert {resource for action, resource in grants if action == "s3:PutObject"} == {
-        stage.output("AudioBucket").replace(">", ".Arn>") + f"/{names.AUDIO_PREFIX}*"
-    }
-
-
 def test_the_worker_may_drain_report_read_audio_and_write_results(stage: Stage) -> None:
     role = role_of(stage.output("WorkerRoleArn"))
     grants = stage.grants(role)
     consume = CONSUME - {"sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
     reports = {"states:SendTaskSuccess", "states:SendTaskFailure"}
-    assert {action for action, _ in grants} == consume | reports | TABLE | AUDIO | RESULTS
+    assert {action for action, _ in grants} == consume | reports | TABLE | AUDIO | RESULTS | ERASE
     assert {r for a, r in grants if a in consume} == {arn_of(stage.output("WorkQueueUrl"))}
     assert {r for a, r in grants if a in reports} == {stage.output("TranscriptionMachine")}
 
@@ -194,6 +261,7 @@ def test_the_outputs_are_all_that_a_process_of_the_stage_must_know(stage: Stage)
         "TranscriptionMachine",
         "CallbackMachine",
         "CallbackQueueUrl",
+        "FetchQueueUrl",
         "WorkQueueUrl",
         "WorkerRoleArn",
         "Settings",
@@ -213,14 +281,47 @@ def test_the_gateway_logs_limits_and_hides_the_paths(stage: Stage) -> None:
 
 
 def test_every_function_runs_the_same_python_on_arm_with_tracing_and_the_core_layer(stage: Stage) -> None:
+    extra = {"prepare_audio": 1, "api_mor": 1}  # media; documents
     for name, function in stage.functions.items():
         assert function["Runtime"] == "python3.13"
         assert function["Architectures"] == ["arm64"]
         assert function["TracingConfig"] == {"Mode": "Active"}
         assert function["Handler"] == "handler.handler"
-        assert len(listed(function["Layers"])) == (2 if name == "prepare_audio" else 1)
+        assert len(listed(function["Layers"])) == 1 + extra.get(name, 0)
     prepare = stage.functions["prepare_audio"]
     assert (prepare["Timeout"], prepare["MemorySize"], prepare["EphemeralStorage"]) == (900, 2048, {"Size": 4096})
+
+
+def test_the_function_that_fetches_has_time_and_room_for_the_largest_file(stage: Stage) -> None:
+    function = stage.functions["fetch_audio"]
+    settings = parse_settings({})
+    assert settings.fetch_s < function["Timeout"] <= 900
+    assert function["EphemeralStorage"]["Size"] * 1024**2 > settings.limits.max_bytes
+    (mapping,) = (
+        mapping
+        for mapping in stage.resources("AWS::Lambda::EventSourceMapping").values()
+        if mapping["FunctionName"] == function["self"]
+    )
+    assert mapping["EventSourceArn"] == arn_of(stage.output("FetchQueueUrl"))
+    assert (mapping["BatchSize"], mapping["ScalingConfig"]) == (1, {"MaximumConcurrency": 5})
+
+
+def test_the_synchronous_dialect_alone_has_time_and_a_url_of_its_own_that_everybody_may_call(stage: Stage) -> None:
+    function = stage.functions["api_aivoco"]
+    times = {stage.functions[f"api_{dialect}"]["Timeout"] for dialect in names.DIALECTS if dialect != "aivoco"}
+    assert (function["Timeout"], times) == (300, {30})
+    assert function["Timeout"] > front.FUNCTION_URL_WAIT_S
+    ((reference, url),) = stage.resources("AWS::Lambda::Url").items()
+    assert url == {"AuthType": "NONE", "TargetFunctionArn": arn_of(function["self"])}
+    assert stage.output("AivocoUrl") == reference.replace(">", ".FunctionUrl>")
+    public = [p for p in stage.resources("AWS::Lambda::Permission").values() if p["Principal"] == "*"]
+    assert {(p["FunctionName"], p["Action"]) for p in public} == {
+        (arn_of(function["self"]), "lambda:InvokeFunctionUrl"),
+        (arn_of(function["self"]), "lambda:InvokeFunction"),
+    }
+    for permission in public:  # callers of the URL, not everybody with an AWS account
+        by_url = permission.get("FunctionUrlAuthType") == "NONE" or permission.get("InvokedViaFunctionUrl") is True
+        assert by_url, permission
 
 
 def test_every_function_logs_json_from_info_on_and_is_told_nothing_that_nobody_reads(stage: Stage) -> None:

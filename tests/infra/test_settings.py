@@ -29,6 +29,12 @@ def test_the_template_tells_the_running_code_every_value_that_it_knows() -> None
         "job_deadline_s": 86_400,
         "recheck_s": 300,
         "work_visibility_s": 300,
+        "fetch_s": 600,
+        "fetched_result_s": 540,
+        "requests_per_minute": 60,
+        "waiting_calls": 20,
+        "basic_everywhere": True,
+        "refresh_life_s": 604_800,
     }
     explicit = {name: value for name, value in told.items() if name != "allow_loopback"}
     assert from_context(explicit).runtime_overrides() == told
@@ -43,12 +49,12 @@ def test_text_from_the_command_line_and_json_from_a_file_are_read_alike() -> Non
     text = {
         "callback_schedule_s": "0, 1,2.5",
         "cors_origins": "https://a.example,https://b.example",
-        "sweep_minutes": "7",
+        "sweep_minutes": "4",
     }
     file = {
         "callback_schedule_s": [0, 1, 2.5],
         "cors_origins": ["https://a.example", "https://b.example"],
-        "sweep_minutes": 7,
+        "sweep_minutes": 4,
     }
     assert from_context(text) == from_context(file)
     assert from_context(text).callback_schedule_s == (0.0, 1.0, 2.5)
@@ -66,18 +72,42 @@ def test_what_the_running_code_is_told_it_understands() -> None:
         "callback_schedule_s": "0,1,1",
         "upload_deadline_s": "9",
         "job_deadline_s": "30",
+        "fetch_s": "20",
+        "fetched_result_s": "5",
+        "requests_per_minute": "7",
+        "waiting_calls": "3",
+        "admin_units_url": "https://pay.example.com/units",
+        "recharge_url": "https://pay.example.com",
+        "transcription_failed_text": "Failed to transcribe",
+        "basic_everywhere": "false",
+        "refresh_life_s": "1000",
     }
     overrides = json.loads(json.dumps(from_context(context).runtime_overrides()))
     understood = parse_settings(overrides)
-    assert (understood.stage, understood.allow_loopback) == ("local", True)
+    for name, value in overrides.items():
+        assert getattr(understood, name) == (tuple(value) if isinstance(value, list) else value), name
     assert (understood.upload_deadline_s, understood.job_deadline_s) == (9, 30)
+    assert (understood.fetch_s, understood.fetched_result_s, understood.refresh_life_s) == (20, 5, 1_000)
+    assert (understood.transcription_failed_text, understood.basic_everywhere) == ("Failed to transcribe", False)
     assert understood.callback_schedule_s == (0, 1, 1)
 
 
 def test_the_defaults_are_those_of_the_running_code() -> None:
-    for name in ("upload_deadline_s", "job_deadline_s", "recheck_s", "work_visibility_s"):
+    told = from_context({}).runtime_overrides()
+    assert len(told) > 10
+    for name in told.keys() - {"stage", "allow_loopback"}:
         assert getattr(StageSettings(), name) == getattr(parse_settings({}), name)
-        assert f"| `{name}` | `{getattr(StageSettings(), name)}` |" in str(module.__doc__)
+        assert f"| `{name}` | `{json.dumps(told[name])}` |" in str(module.__doc__)
+
+
+def test_a_transcript_that_nobody_fetches_is_gone_within_fifteen_minutes_whatever_is_chosen() -> None:
+    """A sweep comes once every `sweep_minutes`, and has a minute to get to its erasures."""
+    for sweep_minutes in range(1, 13):
+        longest_s = 15 * 60 - 60 * sweep_minutes - 60
+        assert longest_s >= 60
+        StageSettings(sweep_minutes=sweep_minutes, fetched_result_s=longest_s)
+        with pytest.raises(BadSetting, match="fetched_result_s"):
+            StageSettings(sweep_minutes=sweep_minutes, fetched_result_s=longest_s + 1)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +145,23 @@ def test_the_defaults_are_those_of_the_running_code() -> None:
         ({"work_visibility_s": "5"}, "work_visibility_s=5", "30 to 43200"),
         ({"worker_principals": "arn:aws:iam::123456789012:role/*"}, "worker_principals=", "ARNs of roles"),
         ({"worker_principals": "*"}, "worker_principals=*", "ARNs of roles"),
-        ({"sweep_minutes": "61"}, "sweep_minutes=61", "1 to 60"),
+        ({"sweep_minutes": "13"}, "sweep_minutes=13", "1 to 12"),
+        ({"sweep_minutes": "6"}, "fetched_result_s=540", "with sweep_minutes=6 allowed is at most 480"),
+        ({"fetched_result_s": "59"}, "fetched_result_s=59", "60 to 840"),
+        ({"fetched_result_s": "600"}, "fetched_result_s=600", "with sweep_minutes=5 allowed is at most 540"),
+        ({"fetch_s": "781"}, "fetch_s=781", "10 to 780"),
+        ({"fetch_concurrency": "1"}, "fetch_concurrency=1", "2 to 1000"),
+        ({"function_url": "perhaps"}, "function_url=perhaps", "true and false"),
+        ({"source_buckets": "calls,s3://calls"}, "source_buckets=s3://calls", "names of S3 buckets"),
+        ({"source_buckets": "*"}, "source_buckets=*", "names of S3 buckets"),
+        ({"requests_per_minute": "0"}, "requests_per_minute=0", "1 to 100000"),
+        ({"waiting_calls": "0"}, "waiting_calls=0", "1 to 1000"),
+        ({"admin_units_url": "cloud.example.com"}, "admin_units_url=cloud", "http or https URL"),
+        ({"recharge_url": "javascript:alert(1)"}, "recharge_url=javascript", "http or https URL"),
+        ({"transcription_failed_text": ""}, "transcription_failed_text=", "1 to 200 characters"),
+        ({"transcription_failed_text": "two\nlines"}, "transcription_failed_text=two", "no control character"),
+        ({"basic_everywhere": "no"}, "basic_everywhere=no", "true and false"),
+        ({"refresh_life_s": "60"}, "refresh_life_s=60", "900 to 7776000"),
         ({"alarm_email": "nobody"}, "alarm_email=nobody", "e-mail"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -18,7 +18,7 @@ def test_every_bucket_is_private_versioned_encrypted_and_forgets(stage: Stage) -
         assert len(bucket["PublicAccessBlockConfiguration"]) == 4
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
         assert bucket["BucketEncryption"]
-        retention, markers = bucket["LifecycleConfiguration"]["Rules"]
+        retention, markers, *_ = bucket["LifecycleConfiguration"]["Rules"]
         assert retention["ExpirationInDays"] > 0
         assert retention["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
         assert retention["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
@@ -94,7 +94,7 @@ def test_the_bucket_waits_for_the_policy_that_lets_it_notify(stage: Stage) -> No
 
 def test_every_queue_is_encrypted_and_ends_in_a_dead_letter_queue_with_an_alarm(stage: Stage) -> None:
     queues = stage.resources("AWS::SQS::Queue")
-    assert len(queues) == 7
+    assert len(queues) == 9
     assert {queue["SqsManagedSseEnabled"] for queue in queues.values()} == {True}
     ends = {arn_of(reference) for reference, queue in queues.items() if "RedrivePolicy" not in queue}
     targets = {queue["RedrivePolicy"]["deadLetterTargetArn"] for queue in queues.values() if "RedrivePolicy" in queue}
@@ -118,7 +118,7 @@ def test_a_queue_hides_a_message_six_times_as_long_as_its_function_may_take(stag
             visibility_s = queues[mapping["EventSourceArn"]]["VisibilityTimeout"]
             assert visibility_s >= 6 * functions[mapping["FunctionName"]]["Timeout"]
             checked += 1
-    assert checked == 3
+    assert checked == 4
 
 
 def test_the_work_queue_is_standard_and_gives_a_message_to_five_workers_at_most(stage: Stage) -> None:
@@ -146,3 +146,9 @@ def _watched(stage: Stage, metric: str) -> set[str]:
 
 def _keys(partition: str, sort: str) -> list[dict[str, str]]:
     return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+
+
+def test_where_audio_was_to_be_fetched_from_is_forgotten_with_its_deadline(stage: Stage) -> None:
+    rules = [b["LifecycleConfiguration"]["Rules"] for b in stage.resources("AWS::S3::Bucket").values()]
+    (sources,) = [rule for of_bucket in rules for rule in of_bucket if rule["Id"] == "sources"]
+    assert (sources["Prefix"], sources["ExpirationInDays"], sources["Status"]) == (names.SOURCES_PREFIX, 2, "Enabled")

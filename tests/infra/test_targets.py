@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.infra.templates import Stage
 
-LAYERS = ("CoreLayer", "MediaLayer")
+LAYERS = ("CoreLayer", "MediaLayer", "DocumentsLayer")
 
 
 def test_the_templates_of_both_targets_differ_in_layer_contents_and_the_workers_trust_only(

@@ -186,6 +186,17 @@ def test_the_address_seen_by_the_front_is_the_source_address(cloud: Cloud) -> No
     assert "x-callscribe-client-address" not in event["headers"]
 
 
+def test_a_path_that_ends_in_a_slash_goes_to_the_route_of_the_path(cloud: Cloud) -> None:
+    for path, route in (
+        ("/v1/", "ANY /v1/{proxy+}"),
+        ("/v1/echo/", "ANY /v1/{proxy+}"),
+        ("/v1", "$default"),
+        ("/v2/", "$default"),
+    ):
+        _, event = _get(cloud, path)
+        assert (event["rawPath"], event["routeKey"]) == (path, route)
+
+
 def test_only_matching_stream_records_reach_the_function(cloud: Cloud) -> None:
     cloud.put_item("job#filtered-out")
     cloud.put_item("outbox#seen")

@@ -12,7 +12,7 @@ import pytest
 
 from callscribe.cli.edge import UsageError
 from local import smoke
-from local.system import write_private
+from local.credentials import write_private
 
 LOCAL_URL = "http://127.0.0.1:8420"
 

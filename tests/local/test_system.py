@@ -11,9 +11,9 @@ import pytest
 
 from callscribe.adapters.memory import memory_deps
 from callscribe.services import accounts
-from local import synthesis, system
+from local import synthesis
+from local.credentials import credentials, write_private
 from local.synthesis import SynthesisError, synthesise
-from local.system import write_private
 
 # An app that writes down what it was told.
 APP = """
@@ -67,24 +67,24 @@ def test_nobody_ever_reads_half_a_private_file_and_nothing_else_is_left(tmp_path
 
 def test_the_kept_tenant_is_found_again(tmp_path: Path) -> None:
     deps = memory_deps()
-    made = system._credentials(deps, tmp_path)
-    assert system._credentials(deps, tmp_path) == made
+    made = credentials(deps, tmp_path)
+    assert credentials(deps, tmp_path) == made
     assert stat.S_IMODE((tmp_path / "credentials.json").stat().st_mode) == 0o600
     principal = accounts.authenticate(deps, key_id=made.app_id, secret=made.api_key)
     assert principal.tenant_id == made.tenant_id
 
 
 def test_a_tenant_that_a_killed_cloud_has_lost_is_made_anew_and_kept(tmp_path: Path) -> None:
-    lost = system._credentials(memory_deps(), tmp_path)
+    lost = credentials(memory_deps(), tmp_path)
     later = memory_deps(random_bytes=os.urandom)
-    made = system._credentials(later, tmp_path)
+    made = credentials(later, tmp_path)
     assert made.tenant_id != lost.tenant_id
-    assert system._credentials(later, tmp_path) == made
+    assert credentials(later, tmp_path) == made
 
 
 def test_without_a_state_folder_every_tenant_is_a_new_one() -> None:
     deps = memory_deps()
-    assert system._credentials(deps, None) != system._credentials(deps, None)
+    assert credentials(deps, None) != credentials(deps, None)
 
 
 @pytest.fixture

@@ -150,6 +150,7 @@ class Clock:
 class Stillborn:
     """A process that has ended as soon as it was started."""
 
+    name = "worker"
     pid = 1
 
     def status(self) -> int:

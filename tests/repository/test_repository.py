@@ -92,18 +92,35 @@ def test_every_dialect_has_the_same_four_files_and_a_folder_of_tests() -> None:
 
 def test_every_lambda_is_one_handler_file() -> None:
     for folder in (ROOT / "functions").iterdir():
-        if folder.is_dir() and folder.name not in ("__pycache__", "transcribe_worker"):
+        if folder.is_dir() and folder.name not in ("__pycache__", "transcribe_worker", "door"):
             assert [path.name for path in folder.glob("*.py")] == ["handler.py"]
 
 
-@pytest.mark.parametrize(
-    "row", [*(f"P-{number:02}" for number in range(1, 14)), *(f"P-A{number}" for number in range(1, 12))]
-)
-def test_every_row_of_the_contract_has_a_test_with_its_id(row: str) -> None:
-    if row in ("P-A6",):  # a misprint in the document's own type names: nothing to do
+# The ids of the contracts' rows, by dialect.
+ROWS = {
+    "presign": [*(f"P-{number:02}" for number in range(1, 14)), *(f"P-A{number}" for number in range(1, 12))],
+    "mor": [*(f"M-{number:02}" for number in range(1, 17)), *(f"M-A{number}" for number in range(1, 11))],
+    "aivoco": [
+        *(f"A-{number:02}" for number in range(1, 13)),
+        "A-L1",
+        *(f"A-A{number}" for number in range(1, 9)),
+    ],
+}
+NOTHING_TO_DO = ("P-A6",)  # a misprint in the document's own type names
+
+
+def test_every_dialect_has_its_contracts_rows_here() -> None:
+    dialects = ROOT / "layers/core/python/callscribe/dialects"
+    folders = {path.name for path in dialects.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert set(ROWS) == folders
+
+
+@pytest.mark.parametrize(("dialect", "row"), [(dialect, row) for dialect, rows in ROWS.items() for row in rows])
+def test_every_row_of_a_contract_has_a_test_with_its_id(dialect: str, row: str) -> None:
+    if row in NOTHING_TO_DO:
         return
-    wanted = re.compile(rf"def test_\w*{row.replace('-', '_')}(?![0-9])")
-    tests = [*ROOT.glob("tests/dialects/presign/*.py"), *ROOT.glob("tests/e2e/*.py")]
+    wanted = re.compile(rf"def test_(\w*_)?{row.replace('-', '_')}(?![0-9])")
+    tests = [*ROOT.glob(f"tests/dialects/{dialect}/*.py"), *ROOT.glob("tests/e2e/*.py")]
     assert any(wanted.search(path.read_text()) for path in tests)
 
 

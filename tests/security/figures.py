@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from callscribe.adapters.web.guard import Purpose
-from tests.security import differential, harness, modes, tampering
+from tests.security import differential, downloads, harness, modes, tampering
+from tests.security.downloads import Download, ScriptedNetwork
 from tests.security.harness import RecordingNetwork
 
 RANDOM_URLS = 20_000
@@ -61,6 +62,27 @@ def naive_connections() -> tuple[int, int]:
         return sum(bool(harness.naive_attempt(client, network, url)) for url in cases), len(cases)
 
 
+def hostile_redirects() -> Figure:
+    """Redirects of a download to the hostile corpus that led to a connection."""
+    urls = harness.corpus()
+    network = ScriptedNetwork(dns=urls.dns)
+    download = Download(network)
+    locations = downloads.hostile_locations()
+    astray = sum(map(download.is_led_astray, locations))
+    good = sum(map(download.reaches, urls.good))
+    file = download.reaches_the_file_behind_three_redirects()
+    plain = [location for location in locations if location.startswith("http://")]
+    with harness.naive_client(network) as client:
+        naive = sum(downloads.naive_is_led_astray(client, network, location) for location in plain)
+    network.close()
+    controls = (
+        f"good URLs connected: {good} of {len(urls.good)}; plain httpx followed {naive} of {len(plain)}; "
+        f"a file behind 3 redirects: {'downloaded' if file else 'LOST'}"
+    )
+    hold = good == len(urls.good) and naive >= LEAST_NAIVE and file
+    return Figure(1, "downloads: hostile redirects that led to a connection", astray, len(locations), 0, controls, hold)
+
+
 def oracle_disagreements() -> Figure:
     """Random URLs that a library refuses by address and that we connect to."""
     maker = differential.UrlMaker(SEED)
@@ -97,6 +119,7 @@ def receiver_modes() -> Figure:
 
 FIGURES: Sequence[Callable[[], Figure]] = (
     hostile_connections,
+    hostile_redirects,
     oracle_disagreements,
     accepted_tamperings,
     receiver_modes,

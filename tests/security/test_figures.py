@@ -12,6 +12,13 @@ def test_no_hostile_url_leads_to_a_connection_where_a_plain_client_reaches_most(
     assert figure.controls_hold, figure.controls
 
 
+def test_no_redirect_to_a_hostile_url_leads_to_a_connection_where_a_plain_client_follows_most() -> None:
+    figure = figures.hostile_redirects()
+    assert figure.measured == 0
+    assert figure.of > 600
+    assert figure.controls_hold, figure.controls
+
+
 def test_we_connect_to_no_random_url_that_another_library_refuses_by_its_address() -> None:
     figure = figures.oracle_disagreements()
     assert figure.measured == 0

@@ -1,11 +1,14 @@
 import dataclasses
+from typing import Any
 
 import pytest
 
-from callscribe.adapters.memory import ManualClock, memory_deps
-from callscribe.domain.accounts import ApiKey, Scope, well_formed
+from callscribe.adapters.memory import ManualClock, MemoryStore, Moment, RaiseAt, Trace, When, faulty, memory_deps
+from callscribe.domain.accounts import ApiKey, Scope, Tenant, TenantEntry, format_key, well_formed
+from callscribe.domain.credits import Account, Plan
 from callscribe.domain.keyring import KeyRing
-from callscribe.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from callscribe.domain.roles import CallFacts, Direction
+from callscribe.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from callscribe.ports import Deps
 from callscribe.services import accounts
 
@@ -117,3 +120,179 @@ def test_tenants_have_different_webhook_secrets() -> None:
 def test_a_tenant_needs_a_name() -> None:
     with pytest.raises(Invalid, match="name"):
         accounts.create_tenant(memory_deps(), name="  ")
+
+
+def test_tenants_are_listed_newest_first() -> None:
+    clock = ManualClock()
+    deps = memory_deps(now_ms=clock)
+    made = []
+    for name in ("a", "b", "c"):
+        made.append(accounts.create_tenant(deps, name=name))
+        clock.advance(1)
+    assert accounts.list_tenants(deps) == made[::-1]
+    assert accounts.list_tenants(memory_deps()) == []
+
+
+def test_a_tenant_and_its_line_in_the_list_are_made_together_or_not_at_all() -> None:
+    store = MemoryStore()
+    deps = memory_deps(store=faulty(store, RaiseAt(0, Unavailable("down"))))
+    with pytest.raises(Unavailable):
+        accounts.create_tenant(deps, name="a")
+    assert (store.all(Tenant), store.all(TenantEntry)) == ([], [])
+    trace = Trace()
+    accounts.create_tenant(memory_deps(store=faulty(store, trace)), name="a")
+    assert [moment.method for moment in trace.moments if moment.when is When.BEFORE] == ["commit"]
+
+
+def test_a_tenants_plan_facts_and_sources_can_be_changed_one_by_one() -> None:
+    deps = memory_deps()
+    tenant_id = tenant_of(deps)
+    plan, call = Plan(Account.CREDITS, credits_m_per_s=100), CallFacts(agent_channel=1, direction=Direction.OUTBOUND)
+    accounts.change_tenant(deps, tenant_id, plan=plan)
+    accounts.change_tenant(deps, tenant_id, call=call)
+    changed = accounts.change_tenant(
+        deps, tenant_id, source_uris=("s3://calls.example/2026/", "s3://calls.example/x y")
+    )
+    assert accounts.get_tenant(deps, tenant_id) == changed
+    assert (changed.plan, changed.call, len(changed.source_uris)) == (plan, call, 2)
+    assert accounts.change_tenant(deps, tenant_id, plan=None, source_uris=()).plan is None
+
+
+@pytest.mark.parametrize("field", ["name", "id", "version", "webhook_key_ids", "created_at_ms", "nonsense"])
+def test_nothing_else_of_a_tenant_can_be_changed(field: str) -> None:
+    deps = memory_deps()
+    tenant_id = tenant_of(deps)
+    fields: dict[str, Any] = {field: "x"}
+    with pytest.raises(TypeError, match=field):
+        accounts.change_tenant(deps, tenant_id, **fields)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "s3://",
+        "s3://bucket",
+        "s3://bucket/",
+        "s3:///prefix",
+        "s3://bucket//prefix",
+        "s3://Bucket/prefix",
+        "s3://b/prefix",
+        "s3://bucket_x/prefix",
+        "https://bucket/prefix",
+        "S3://bucket/prefix",
+        "s3://bucket/pre\nfix",
+        "s3://bucket/" + "p" * 1_025,
+        " s3://bucket/prefix",
+    ],
+)
+def test_a_source_is_a_bucket_with_a_prefix(uri: str) -> None:
+    deps = memory_deps()
+    tenant_id = tenant_of(deps)
+    with pytest.raises(Invalid, match="source_uris"):
+        accounts.change_tenant(deps, tenant_id, source_uris=("s3://bucket/prefix", uri))
+    assert accounts.get_tenant(deps, tenant_id).source_uris == ()
+
+
+@pytest.mark.parametrize("plan", [Plan(credits_m_per_s=-1), Plan(units_m_per_s=-1)])
+def test_no_price_is_negative(plan: Plan) -> None:
+    deps = memory_deps()
+    with pytest.raises(Invalid, match="price"):
+        accounts.change_tenant(deps, tenant_of(deps), plan=plan)
+
+
+def test_an_agent_is_on_the_first_or_the_second_channel() -> None:
+    deps = memory_deps()
+    with pytest.raises(Invalid, match="agent_channel"):
+        accounts.change_tenant(deps, tenant_of(deps), call=CallFacts(agent_channel=2))
+
+
+def test_an_unknown_tenant_cannot_be_changed() -> None:
+    with pytest.raises(NotFound):
+        accounts.change_tenant(memory_deps(), "t0", plan=None)
+
+
+def test_two_changes_of_a_tenant_at_once_both_hold() -> None:
+    store = MemoryStore()
+    plain = memory_deps(store=store)
+    tenant_id = tenant_of(plain)
+    rivals = iter([True])
+
+    def interfere(moment: Moment) -> None:
+        if moment.method == "commit" and moment.when is When.BEFORE and next(rivals, False):
+            accounts.change_tenant(plain, tenant_id, call=CallFacts(agent_channel=0))
+
+    accounts.change_tenant(memory_deps(store=faulty(store, interfere)), tenant_id, plan=Plan())
+    changed = accounts.get_tenant(plain, tenant_id)
+    assert (changed.plan, changed.call.agent_channel) == (Plan(), 0)
+
+
+def test_a_tenant_that_never_stands_still_is_an_outage() -> None:
+    store = MemoryStore()
+    tenant_id = tenant_of(memory_deps(store=store))
+
+    def contend(moment: Moment) -> None:
+        if moment.method == "commit":
+            raise Conflict("somebody was faster")
+
+    with pytest.raises(Unavailable):
+        accounts.change_tenant(memory_deps(store=faulty(store, contend)), tenant_id, plan=None)
+
+
+def test_a_key_alone_tells_whose_it_is_and_what_it_may() -> None:
+    clock = ManualClock()
+    deps = memory_deps(now_ms=clock)
+    tenant_id = tenant_of(deps)
+    key, secret = accounts.create_key(
+        deps, tenant_id=tenant_id, name="k", scopes={Scope.READ}, options=("lenient",), pays_from=Account.UNITS
+    )
+    principal = accounts.principal_by_key(deps, secret)
+    assert principal == accounts.Principal(tenant_id, key.id, frozenset({Scope.READ}), ("lenient",), Account.UNITS)
+    assert principal == accounts.identify(deps, tenant_id=tenant_id, key_id=key.id)
+    (stored,) = accounts.list_keys(deps, tenant_id)
+    assert stored.last_used_at_ms == clock()
+
+
+def test_an_unknown_malformed_revoked_or_expired_key_opens_nothing() -> None:
+    clock = ManualClock()
+    deps = memory_deps(now_ms=clock)
+    tenant_id = tenant_of(deps)
+    revoked, revoked_secret = accounts.create_key(deps, tenant_id=tenant_id, name="revoked")
+    accounts.revoke_key(deps, tenant_id=tenant_id, key_id=revoked.id)
+    _, expired_secret = accounts.create_key(deps, tenant_id=tenant_id, name="expired", expires_at_ms=clock() + 1)
+    foreign_secret = format_key(b"f" * 32)  # well formed, and not one of this stage
+    clock.advance(1)
+    for secret in ("", "cs_live_", "\udcff", revoked.id, revoked_secret, expired_secret, foreign_secret):
+        with pytest.raises(Unauthenticated, match=r"^the credential is not valid$"):
+            accounts.principal_by_key(deps, secret)
+
+
+def test_a_malformed_key_is_refused_without_a_look_up() -> None:
+    trace = Trace()
+    deps = memory_deps(store=faulty(MemoryStore(), trace))
+    with pytest.raises(Unauthenticated):
+        accounts.principal_by_key(deps, "cs_live_" + "0" * 36)
+    assert trace.moments == []
+
+
+def test_a_key_alone_still_opens_after_a_rotation_until_its_root_key_is_dropped() -> None:
+    old, new = b"o" * 32, b"n" * 32
+    deps = memory_deps(keyring=KeyRing("1", {"1": old}))
+    key, secret = accounts.create_key(deps, tenant_id=tenant_of(deps), name="main")
+    rotated = memory_deps(store=deps.store, keyring=KeyRing("2", {"2": new, "1": old}))
+    assert accounts.principal_by_key(rotated, secret).key_id == key.id
+    with pytest.raises(Unauthenticated):
+        accounts.principal_by_key(memory_deps(store=deps.store, keyring=KeyRing("2", {"2": new})), secret)
+
+
+def test_an_id_that_is_no_text_is_refused_like_a_wrong_one() -> None:
+    deps = memory_deps()
+    _, secret = accounts.create_key(deps, tenant_id=tenant_of(deps), name="main")
+    with pytest.raises(Unauthenticated):
+        accounts.authenticate(deps, key_id="\udcff", secret=secret)
+
+
+def test_a_user_that_is_not_there_is_nobody() -> None:
+    deps = memory_deps()
+    with pytest.raises(Unauthenticated, match=r"^the credential is not valid$"):
+        accounts.identify(deps, tenant_id=tenant_of(deps), key_id="user-0")

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.callbacks import Callback, CallbackState
+from callscribe.domain.credits import Hold
 from callscribe.domain.jobs import JobState
 from callscribe.domain.records import update
 from callscribe.errors import FailureCode
@@ -10,6 +11,7 @@ from callscribe.ports import ExecutionState
 from callscribe.services import jobs
 from callscribe.services.sweep import sweep
 from tests.reliability.cloud import Cloud, render
+from tests.reliability.judge import problems
 
 
 def swept(cloud: Cloud) -> dict[str, int]:
@@ -132,3 +134,42 @@ def test_a_callback_that_was_lost_is_put_into_the_queue_again() -> None:
     assert swept(cloud) == {"callback_enqueued": 1}
     cloud.settle()
     assert cloud.store.all(Callback)[0].state is CallbackState.DELIVERED
+
+
+def test_a_hold_that_outlived_its_time_waits_for_its_job_and_is_not_in_the_way_of_others() -> None:
+    cloud = Cloud()
+    job = cloud.create()
+    cloud.upload(job)
+    cloud.run_until(job, JobState.TRANSCRIBING)
+    (hold,) = cloud.store.all(Hold)
+    cloud.store.commit(update(hold, due_at_ms=cloud.clock()))
+    assert swept(cloud) == {"hold_awaits_its_job": 1}
+    assert swept(cloud) == {}
+    cloud.settle()
+    assert problems(cloud, job, paid=True) == []
+
+
+def test_a_cancelled_job_is_looked_at_soon_and_once_more_at_its_deadline() -> None:
+    cloud = Cloud()
+    job = cloud.create()
+    cloud.cancel(job)
+    cloud.upload(job, lose_event=True)
+    cloud.clock.advance(300)
+    assert swept(cloud) == {"cleared_up": 1}
+    assert cloud.uploads.keys() == []
+    assert swept(cloud) == {}
+    cloud.upload(job, lose_event=True)
+    cloud.clock.advance(3_600 + 86_400 - 300)
+    assert swept(cloud) == {"cleared_up": 1}
+    assert cloud.uploads.keys() == []
+    assert cloud.job(job).due_at_ms is None
+    assert swept(cloud) == {}
+
+
+def test_a_job_whose_audio_is_kept_is_not_looked_at_again() -> None:
+    cloud = Cloud()
+    job = cloud.create()
+    cloud.upload(job)
+    cloud.settle()
+    assert cloud.job(job).due_at_ms is None
+    assert cloud.uploads.keys() == [job.audio_key]

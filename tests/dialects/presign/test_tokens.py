@@ -114,8 +114,8 @@ def test_P_02_the_scheme_may_be_written_in_any_case(client: Client) -> None:
 def test_P_02_a_token_of_another_stage_is_refused(world: World) -> None:
     elsewhere = memory_deps(store=world.store, settings=Settings(stage="prod"), now_ms=world.clock)
     key, _ = world.key()
-    assert status(world.anonymous, tokens.issue(elsewhere, key).token) == 401
-    assert status(world.anonymous, tokens.issue(world.deps, key).token) == 200
+    assert status(world.anonymous, tokens.issue(elsewhere, accounts.principal_of(key)).token) == 401
+    assert status(world.anonymous, tokens.issue(world.deps, accounts.principal_of(key)).token) == 200
 
 
 def test_P_02_a_revoked_key_ends_its_tokens_at_once(world: World) -> None:

@@ -7,6 +7,9 @@ CallscribeError
 ├── Forbidden             a good credential without the scope that the action needs
 ├── NotFound              no such thing for this tenant (a foreign id answers exactly so)
 ├── Conflict              somebody else changed the record first: read again and decide again
+├── Exhausted             a count would have gone below zero; nothing of the transaction was written
+├── InsufficientCredits   a tenant's balance does not cover what is asked for
+├── RateLimited           too many requests; says when the next may come
 ├── JobFailed             a job cannot succeed; carries the failure code that its owner is told
 ├── OutboundRefused       the outbound guard refused an address; names the rule, never the answer
 ├── OutboundFailed        the other side did not answer in the way or the time HTTP asks for
@@ -79,6 +82,28 @@ class Conflict(CallscribeError):
     """A record changed between read and write; nothing of the transaction was written."""
 
 
+class Exhausted(CallscribeError):
+    """An adjustment would have taken a count below zero; nothing of the transaction was written."""
+
+
+class InsufficientCredits(CallscribeError):
+    """The account `account` has `available` units, less than the `required` ones (None: not known yet)."""
+
+    def __init__(self, account: str, *, available: int, required: int | None = None) -> None:
+        super().__init__(f"insufficient {account}: {available} available")
+        self.account = account
+        self.available = available
+        self.required = required
+
+
+class RateLimited(CallscribeError):
+    """Too many requests in this window; another may be made in `retry_after_s` seconds."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many requests; try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
 class JobFailed(CallscribeError):
     """The job cannot succeed, however often it is tried; `failure` is what its owner is told."""
 
@@ -96,7 +121,10 @@ class OutboundRefused(CallscribeError):
 
 
 class OutboundFailed(CallscribeError):
-    """An allowed outbound request got no usable answer. `kind`: connect, tls, timeout, protocol or too_large."""
+    """An allowed outbound request got no usable answer.
+
+    `kind`: connect, tls, timeout, protocol, too_large, or (of a download) status.
+    """
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)

@@ -5,7 +5,17 @@ from typing import Final
 SERVICE: Final = "callscribe"
 
 # Every dialect and the path prefix that only it answers under.
-DIALECTS: Final[dict[str, str]] = {"presign": "/api/v1"}
+DIALECTS: Final[dict[str, str]] = {"presign": "/api/v1", "mor": "/billing/api/v2", "aivoco": "/aivoco"}
+# Paths that a dialect answers outside its prefix.
+OTHER_PATHS: Final[dict[str, tuple[str, ...]]] = {"aivoco": ("/transcribe",)}
+# Where each dialect's own documentation can be read.
+DOCS: Final[dict[str, str]] = {
+    "presign": "/api/v1/docs",
+    "mor": "/billing/api/v2/api-docs",
+    "aivoco": "/aivoco/docs",
+}
+# Links to large transcripts, whichever dialect the job came by.
+RESULT_LINKS: Final = f"{DIALECTS['presign']}/transcriptions"
 
 # Environment variables of the functions and the worker. Only `wiring` reads them.
 ENV_STAGE: Final = "CALLSCRIBE_STAGE"
@@ -18,12 +28,28 @@ ENV_TRANSCRIPTION_MACHINE: Final = "CALLSCRIBE_TRANSCRIPTION_MACHINE"
 ENV_CALLBACK_MACHINE: Final = "CALLSCRIBE_CALLBACK_MACHINE"
 ENV_CALLBACK_QUEUE: Final = "CALLSCRIBE_CALLBACK_QUEUE"
 ENV_WORK_QUEUE: Final = "CALLSCRIBE_WORK_QUEUE"
+ENV_FETCH_QUEUE: Final = "CALLSCRIBE_FETCH_QUEUE"
 ENV_SETTINGS: Final = "CALLSCRIBE_SETTINGS"  # JSON object: overrides of `ports.Settings`, by field name
 ENV_ENGINE: Final = "CALLSCRIBE_ENGINE"
+# Of the door alone: 0 or 1 proxy before it whose X-Forwarded-For it believes, and how long a call may wait.
+ENV_DOOR_TRUSTED_PROXIES: Final = "CALLSCRIBE_DOOR_TRUSTED_PROXIES"
+ENV_DOOR_WAIT_S: Final = "CALLSCRIBE_DOOR_WAIT_S"
 
 # What a browser of another origin may send and read, beyond what every browser may; a test knows who uses each.
-CORS_REQUEST_HEADERS: Final = ("authorization", "content-type", "idempotency-key", "x-invox-medical-api-version")
-CORS_RESPONSE_HEADERS: Final = ("X-Callscribe-Leniency", "X-Invox-Medical-Api-Version", "Retry-After")
+CORS_REQUEST_HEADERS: Final = (
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "x-api-key",
+    "x-invox-medical-api-version",
+)
+CORS_RESPONSE_HEADERS: Final = (
+    "Content-Disposition",
+    "Location",
+    "Retry-After",
+    "X-Callscribe-Leniency",
+    "X-Invox-Medical-Api-Version",
+)
 
 # DynamoDB: one table. See adapters/aws/table.py for the item layout.
 PARTITION_KEY: Final = "pk"
@@ -38,9 +64,15 @@ DUE_PARTITION_KEY: Final = "due_pk"
 DUE_SORT_KEY: Final = "due_at_ms"
 CALLBACK_KIND: Final = "Callback"  # the stream filter of `on_record` matches inserts of this kind
 
+# Prefixes of the audio bucket: what is to be transcribed (each new object starts its job), where a job's audio
+# is to be fetched from, and the recordings that the operator registered.
 AUDIO_PREFIX: Final = "audio/"
+SOURCES_PREFIX: Final = "sources/"
+RECORDINGS_PREFIX: Final = "recordings/"
 RESULTS_PREFIX: Final = "results/"
 
 WORK_MESSAGE_VISIBILITY_S: Final = 300
+DOOR_MAX_BODY_BYTES: Final = 80_000_000
+DOOR_WAIT_S: Final = 900
 STACK_PREFIX: Final = "Callscribe"
 ENDPOINT_DISABLED_LOG: Final = "endpoint disabled"  # a log line with these words raises an alarm

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from callscribe import names
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.callbacks import SCHEDULE_S, Answer
-from callscribe.domain.records import Change, Record
+from callscribe.domain.records import Record, Step
 from callscribe.domain.transcripts import Transcript
 
 R = TypeVar("R", bound=Record)
@@ -38,8 +38,16 @@ class Store(Protocol):
         """Records with `due_at_ms` ≤ now, earliest first, at most `limit`. A fresh write may be missing."""
         ...
 
-    def commit(self, *changes: Change) -> None:
-        """All changes or none. Raises Conflict when any `before` is not what is stored."""
+    def commit(self, *steps: Step) -> None:
+        """All steps or none.
+
+        Raises Conflict when any `before` is not what is stored or an adjusted record is missing, else Exhausted when
+        an adjustment would make a field negative.
+        """
+        ...
+
+    def count(self, scope: str, name: str, *, forget_at_ms: int | None = None) -> int:
+        """Add one to a `Counter` (0 where there is none) and answer its new value; no two callers get the same."""
         ...
 
 
@@ -76,6 +84,18 @@ class ObjectStore(Protocol):
 
     def put_if_absent(self, key: str, body: bytes, *, content_type: str) -> bool:
         """Store an object unless the key is taken; whether it was stored."""
+        ...
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file as the object's newest version; in parts where it is large."""
+        ...
+
+    def copy(self, source_key: str, key: str, *, bucket: str | None = None) -> None:
+        """Store a copy of another object of this bucket, or of `bucket`, as the object's newest version."""
+        ...
+
+    def erase(self, prefix: str) -> int:
+        """Remove every version of every object whose key starts with the prefix; how many versions there were."""
         ...
 
 
@@ -161,6 +181,21 @@ class Webhooks(Protocol):
         ...
 
 
+class Downloader(Protocol):
+    """The guarded way to audio that a client names by URL."""
+
+    def check(self, url: str) -> None:
+        """Apply the rules that need no DNS. Raises OutboundRefused."""
+        ...
+
+    def download(self, url: str, path: Path, *, max_bytes: int, total_s: float) -> None:
+        """GET the URL into a file, following at most 3 redirects, each judged as the first.
+
+        Raises OutboundRefused, and OutboundFailed (kinds as there, and `status` for an answer that is not 200).
+        """
+        ...
+
+
 class Keys(Protocol):
     """The root keys of the stage, and what follows from them: a `KeyRing`, or one that keeps itself up to date."""
 
@@ -194,8 +229,11 @@ class Inspector(Protocol):
 class Transcriber(Protocol):
     """Turns an inspected audio file into a transcript: decode, find speech, recognise, tell speakers apart."""
 
-    def __call__(self, path: Path, facts: AudioFacts, *, language: str | None) -> Transcript:
-        """Raises JobFailed (language_unsupported, audio_*)."""
+    def __call__(self, path: Path, facts: AudioFacts, *, language: str | None, diarize: bool = True) -> Transcript:
+        """Without `diarize` the speakers of one channel are not told apart.
+
+        Raises JobFailed (language_unsupported, audio_*).
+        """
         ...
 
 
@@ -212,6 +250,17 @@ class Settings:
     work_visibility_s: int = names.WORK_MESSAGE_VISIBILITY_S
     recheck_s: int = 300  # how long a job may be silent before the sweeper asks its execution
     token_life_s: int = 7_200
+    refresh_life_s: int = 7 * 86_400
+    refresh_grace_s: int = 30  # how long a used refresh token still gives the same successor
+    fetch_s: float = 600  # how long the download of an audio URL may take
+    basic_everywhere: bool = True  # dialect `mor`: user and password at every endpoint, not at the login alone
+    admin_units_url: str = "http://cloud.vispark.in"  # dialect `aivoco`: where its answers send whoever has to pay
+    recharge_url: str = "https://playground.aivoco.com"
+    transcription_failed_text: str = "Failed to process transcription with Gemini API"
+    requests_per_minute: int = 60  # dialect `aivoco`: from one address
+    waiting_calls: int = 20  # dialect `aivoco`: how many requests may wait for their transcript at one time
+    inline_body_bytes: int = 4_000_000  # what may come through the gateway; more must take the door
+    fetched_result_s: int = 540  # how long a transcript that is not kept waits to be fetched
     idempotency_s: int = 86_400
     result_link_s: int = 7 * 86_400
     result_url_s: int = 900
@@ -236,8 +285,10 @@ class Deps:
     transcriptions: Executions
     redeliveries: Executions
     callback_queue: Sender
+    fetch_queue: Sender
     task_reports: TaskReports
     webhooks: Webhooks
+    downloader: Downloader
     inspector: Inspector
     keyring: Keys
     settings: Settings

@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 from callscribe import dialects, names
 from callscribe.domain.audio import AudioFacts, AudioLimits
+from callscribe.domain.jobs import Job
 from callscribe.ports import Deps, Settings, Transcriber, WorkQueue
-from callscribe.services import jobs
-from callscribe.services.callbacks import Renderer
+from callscribe.services.callbacks import BodySigner, Renderer, Result
 
 
 class Absent:
@@ -82,6 +82,27 @@ def stage_name() -> str:
     return os.environ.get(names.ENV_STAGE, "local")
 
 
+@dataclass(frozen=True, slots=True)
+class DoorOptions:
+    """How the door stands. `trusted_proxies`: 1 where one proxy is before it, whose word on the client counts."""
+
+    trusted_proxies: int = 0
+    wait_s: float = names.DOOR_WAIT_S
+
+    def __post_init__(self) -> None:
+        if self.trusted_proxies not in (0, 1):
+            raise ValueError(f"{names.ENV_DOOR_TRUSTED_PROXIES} must be 0 or 1")
+
+
+def door_options(environment: Mapping[str, str] | None = None) -> DoorOptions:
+    """What the environment says about the door. Raises ValueError for what it does not understand."""
+    variables = os.environ if environment is None else environment
+    return DoorOptions(
+        trusted_proxies=int(variables.get(names.ENV_DOOR_TRUSTED_PROXIES) or 0),
+        wait_s=float(variables.get(names.ENV_DOOR_WAIT_S) or names.DOOR_WAIT_S),
+    )
+
+
 def work_queue() -> WorkQueue:
     """The queue that this worker drains."""
     from callscribe.adapters.aws.queues import SqsWorkQueue
@@ -103,9 +124,15 @@ def renderer_of(dialect: str) -> Renderer:
     return dialects.load(dialect).renderer()
 
 
+def render(result: Result, sign: BodySigner) -> bytes | None:
+    """The body of a callback, by the renderer of its job's own dialect."""
+    return renderer_of(result.job.dialect)(result, sign)
+
+
 def user_agent_of_job(deps: Deps, tenant_id: str, job_id: str) -> str:
-    """The User-Agent that a job's dialect sends callbacks with. Raises NotFound."""
-    return dialects.load(jobs.find(deps, tenant_id=tenant_id, job_id=job_id).dialect).user_agent
+    """The User-Agent that a job's dialect sends callbacks with; our own name for a deleted job, which sends none."""
+    job = deps.store.get(Job, tenant_id, job_id)
+    return names.SERVICE if job is None else dialects.load(job.dialect).user_agent
 
 
 def configure_logging() -> None:
@@ -125,6 +152,7 @@ _OUTPUT_VARIABLES = {
     "TranscriptionMachine": names.ENV_TRANSCRIPTION_MACHINE,
     "CallbackMachine": names.ENV_CALLBACK_MACHINE,
     "CallbackQueueUrl": names.ENV_CALLBACK_QUEUE,
+    "FetchQueueUrl": names.ENV_FETCH_QUEUE,
     "WorkQueueUrl": names.ENV_WORK_QUEUE,
     "Settings": names.ENV_SETTINGS,
 }
@@ -137,7 +165,7 @@ def environment_of(outputs: Mapping[str, str]) -> dict[str, str]:
 
 def operator_deps(outputs: Mapping[str, str], *, aws: Mapping[str, str] | None = None) -> Deps:
     """Dependencies of the operator's command line. `aws`: AWS_* variables that say where and as whom, if not ours."""
-    wanted = ("store", "results", "keyring", "webhooks", "callback_queue")
+    wanted = ("store", "uploads", "results", "keyring", "webhooks", "downloader", "callback_queue")
     return aws_deps(*wanted, environment={**environment_of(outputs), **(aws or {})})
 
 
@@ -185,10 +213,13 @@ def _executions(variable: str) -> Callable[[Environment], Any]:
     return build
 
 
-def _callback_queue(env: Environment) -> Any:
-    from callscribe.adapters.aws.queues import SqsSender
+def _sender(variable: str) -> Callable[[Environment], Any]:
+    def build(env: Environment) -> Any:
+        from callscribe.adapters.aws.queues import SqsSender
 
-    return SqsSender(_client("sqs", env), env[names.ENV_CALLBACK_QUEUE])
+        return SqsSender(_client("sqs", env), env[variable])
+
+    return build
 
 
 def _task_reports(env: Environment) -> Any:
@@ -201,6 +232,12 @@ def _webhooks(env: Environment) -> Any:
     from callscribe.adapters.web.webhooks import GuardedWebhooks
 
     return GuardedWebhooks(env.settings())
+
+
+def _downloader(env: Environment) -> Any:
+    from callscribe.adapters.web.downloads import GuardedDownloads
+
+    return GuardedDownloads(env.settings())
 
 
 def _keyring(env: Environment) -> Any:
@@ -224,9 +261,11 @@ _BUILDERS: dict[str, Callable[[Environment], Any]] = {
     "results": _objects(names.ENV_RESULTS_BUCKET),
     "transcriptions": _executions(names.ENV_TRANSCRIPTION_MACHINE),
     "redeliveries": _executions(names.ENV_CALLBACK_MACHINE),
-    "callback_queue": _callback_queue,
+    "callback_queue": _sender(names.ENV_CALLBACK_QUEUE),
+    "fetch_queue": _sender(names.ENV_FETCH_QUEUE),
     "task_reports": _task_reports,
     "webhooks": _webhooks,
+    "downloader": _downloader,
     "inspector": _inspector,
     "keyring": _keyring,
 }

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from callscribe.cli import callbacks, keys, root_key, tenants, transcribe
+from callscribe.cli import callbacks, jobs, keys, ledger, recordings, root_key, tenants, transcribe, users
 from callscribe.cli.edge import EXIT_CODES_HELP, CommandEdge
 from callscribe.cli.session import Options, Session, Tools
 
@@ -22,6 +22,10 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(users.app, name="users")
+app.add_typer(ledger.app, name="credits")
+app.add_typer(recordings.app, name="recordings")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(callbacks.app, name="callbacks")
 app.add_typer(root_key.app, name="root-key")
 app.command("transcribe")(transcribe.transcribe)

@@ -7,8 +7,10 @@ import typer
 
 from callscribe.cli.edge import UsageError
 from callscribe.cli.output import Form, FormOption, document, line, moment, notice, table
+from callscribe.cli.scopes import ScopeOption, known_scopes
 from callscribe.cli.session import Session, TenantOption
-from callscribe.domain.accounts import ApiKey, Scope
+from callscribe.domain.accounts import ApiKey
+from callscribe.domain.credits import Account
 from callscribe.errors import NotFound
 
 if TYPE_CHECKING:
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the API keys of a tenant.")
 _DAY_MS = 86_400_000
-_NO_SCOPE = "none"
 
 
 @app.command()
@@ -25,15 +26,16 @@ def create(
     tenant: TenantOption = None,
     new_tenant: Annotated[str | None, typer.Option(metavar="NAME", help="Make a tenant first, with this name.")] = None,
     name: Annotated[str, typer.Option(help="What the key is for, to recognise it in the list.")] = "",
-    scope: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"What it may do: {', '.join(Scope)}; may be repeated. `none`: nothing. Default: everything."
-        ),
-    ] = None,
+    scope: ScopeOption = None,
     expires_days: Annotated[int | None, typer.Option(min=1, help="Days until it ends. Default: never.")] = None,
     option: Annotated[
         list[str] | None, typer.Option(help="A switch of a dialect, such as created-at-string; may be repeated.")
+    ] = None,
+    pays_from: Annotated[
+        Account | None,
+        typer.Option(
+            help="The account it pays from; `units` makes it an admin key of dialect aivoco. Default: the plan's."
+        ),
     ] = None,
     output: FormOption = Form.TEXT,
 ) -> None:
@@ -41,7 +43,7 @@ def create(
     from callscribe.services import accounts
 
     session: Session = ctx.obj
-    options, scopes = _known_options(option or []), _known_scopes(scope or [])
+    options, scopes = _known_options(option or []), known_scopes(scope or [])
     if new_tenant is not None and tenant is not None:
         raise UsageError("--tenant or --new-tenant, not both")
     tenant_id = _made(session.deps, new_tenant) if new_tenant is not None else session.tenant_id(tenant)
@@ -53,6 +55,7 @@ def create(
         scopes=scopes,
         expires_at_ms=None if expires_days is None else now_ms + expires_days * _DAY_MS,
         options=options,
+        pays_from=pays_from,
     )
     webhook_secret = accounts.webhook_secrets(session.deps, tenant_id)[0]
     _show_new({**_described(key, now_ms), "api_key": secret, "webhook_secret": webhook_secret}, output)
@@ -115,15 +118,6 @@ def _known_options(given: Sequence[str]) -> list[str]:
     return list(given)
 
 
-def _known_scopes(given: Sequence[str]) -> list[Scope]:
-    """The scopes of these names, all where none is given. Raises UsageError for an unknown one, and says which are."""
-    if _NO_SCOPE in given and len(given) > 1:
-        raise UsageError(f"--scope {_NO_SCOPE} stands alone")
-    if unknown := set(given) - {_NO_SCOPE, *Scope}:
-        raise UsageError(f"there is no scope {min(unknown)!r}; there are: {', '.join((*Scope, _NO_SCOPE))}")
-    return [Scope(name) for name in given if name != _NO_SCOPE] if given else list(Scope)
-
-
 def _described(key: ApiKey, now_ms: int) -> dict[str, Any]:
     state = "revoked" if key.revoked_at_ms is not None else "active" if key.usable(now_ms=now_ms) else "expired"
     return {
@@ -134,6 +128,7 @@ def _described(key: ApiKey, now_ms: int) -> dict[str, Any]:
         "state": state,
         "scopes": sorted(key.scopes),
         "options": list(key.options),
+        "pays_from": key.pays_from and str(key.pays_from),
         "created_at": moment(key.created_at_ms),
         "expires_at": moment(key.expires_at_ms),
         "revoked_at": moment(key.revoked_at_ms),

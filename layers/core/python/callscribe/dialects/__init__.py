@@ -20,12 +20,15 @@ class Dialect:
     """What the rest of callscribe may know about a contract.
 
     `options` are the switches that a credential may carry, each with one sentence for its owner.
-    `builder` and `callback_renderer` are dotted names, `module:function`, of what is loaded late.
+    `needs` are the fields of `Deps` that its routes use, settings, clock and randomness aside: its function gets these
+    adapters, and the rights for them. `builder` and `callback_renderer` are dotted names, `module:function`, of what
+    is loaded late.
     """
 
     name: str
     title: str
     user_agent: str
+    needs: tuple[str, ...]
     builder: str
     callback_renderer: str
     options: Mapping[str, str] = field(default_factory=dict)

@@ -16,11 +16,12 @@ _LIBRARY_SCHEMAS = ("HTTPValidationError", "ValidationError", "ResponseValidatio
 _ASSETS = "aws_lambda_powertools.event_handler.openapi.swagger_ui"
 
 
-def openapi(app: APIGatewayHttpResolver, *, title: str, base_url: str) -> str:
+def openapi(app: APIGatewayHttpResolver, *, title: str, base_url: str, description: str = "") -> str:
     """The router's contract as OpenAPI 3.1, JSON text. Routes name the security schemes `basic` and `bearer`."""
     document: dict[str, Any] = app.get_openapi_schema(
         title=f"callscribe: {title}",
         version="1",
+        description=description or None,
         servers=[Server(url=base_url or "/")],
         security_schemes={"basic": HTTPBase(scheme="basic"), "bearer": HTTPBearer(bearerFormat="JWT")},
     ).model_dump(mode="json", by_alias=True, exclude_none=True)

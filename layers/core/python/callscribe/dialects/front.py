@@ -6,13 +6,14 @@ Credentials are judged before the body is looked at.
 
 import base64
 import binascii
+import hashlib
 import json
 import logging
 import re
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,6 +25,9 @@ LENIENCY_HEADER = "X-Callscribe-Leniency"
 MAX_BODY_BYTES = 65_536
 _FRAMES = 6  # of a traceback, the last ones, are logged
 _DEFAULT_STAGE = "$default"
+_HALF_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LANGUAGE = re.compile(r"auto|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
 _logger = logging.getLogger(__name__)
 # Powertools keeps the current event on a class that all resolvers share: two threads would read each other's.
@@ -51,20 +55,48 @@ class MethodNotAllowed(CallscribeError):
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How much a request or its answer may carry and how long it may wait, by the way on which it came."""
+
+    max_body_bytes: int
+    max_wait_s: float
+
+
+FUNCTION_URL_WAIT_S = 290.0  # devices on the way drop idle connections near 350 s
+GATEWAY_WAIT_S = 25.0  # the gateway itself gives up after 30 s
+MIN_ANSWER_S = 3.0  # of a Lambda's time, kept for the answer itself
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
-    """Who may call a route. `scope` None: anybody, or the route judges its own credential. `takes_json`: its body."""
+    """Who may call a route. `scope` None: anybody, or the route judges its own credential. `takes_json`: its body.
+
+    `empty_body` is the JSON that stands for no body at all; null is no object, so a body is needed.
+    `max_body_bytes` is what the route can need; None: as much as the way allows. `limited`: see `Front.gate`.
+    """
 
     scope: Scope | None = None
     takes_json: bool = False
+    empty_body: str = "null"
+    max_body_bytes: int | None = MAX_BODY_BYTES
+    limited: bool = False
 
 
 @dataclass(slots=True)
 class Call:
-    """One request as the routes see it: who makes it, and which leniencies it needed (added to as they are used)."""
+    """One request as the routes see it: who makes it, which leniencies it needed (added to as they are used), how
+    long it may wait, and how large its answer may be.
+
+    A route must not wait: no other request of this process is answered meanwhile. It leaves what takes time in
+    `later`, which makes the answer in place of the route's own.
+    """
 
     route: str
     principal: Principal | None = None
     leniencies: list[str] = field(default_factory=list)
+    max_wait_s: float = 0
+    max_answer_bytes: int = 0
+    later: Callable[[], dict[str, Any]] | None = None
 
 
 class Resolver(Protocol):
@@ -84,7 +116,8 @@ class Front:
     """The Lambda handler of a dialect: `routes` is the whole access table, (method, path with <names>) → Access.
 
     `admit` gives the principal for an event and a scope, or raises; `refuse` renders any exception.
-    `decorate` gives the headers that every answer to an event carries.
+    `decorate` gives the headers that every answer to an event carries. `gate` is asked before anything else at the
+    routes that are `limited`, and raises where a request is one too many.
     """
 
     resolver: Resolver
@@ -92,6 +125,8 @@ class Front:
     admit: Callable[[Mapping[str, Any], Scope], Principal]
     refuse: Callable[[Exception], dict[str, Any]]
     decorate: Callable[[Mapping[str, Any]], dict[str, str]]
+    inline_body_bytes: int = 4_000_000  # Settings.inline_body_bytes
+    gate: Callable[[Mapping[str, Any]], None] = lambda _event: None
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answer one event; never raises."""
@@ -110,12 +145,36 @@ class Front:
     def _answer(self, event: dict[str, Any], context: Any, call: Call) -> dict[str, Any]:
         method, path = event["requestContext"]["http"]["method"].upper(), read_path(event, call.leniencies)
         call.route, access = find_access(self.routes, method, path)
+        if access.limited:
+            self.gate(event)
         if access.scope is not None:
             call.principal = self.admit(event, access.scope)
-        plain = _plain_event(event, path, access, call.leniencies)
+        room = room_of(event, context, inline_body_bytes=self.inline_body_bytes)
+        call.max_wait_s, call.max_answer_bytes = room.max_wait_s, room.max_body_bytes
+        plain = _plain_event(event, path, access, call.leniencies, room.max_body_bytes)
         with _one_at_a_time:
             self.resolver.append_context(call=call)
-            return self.resolver.resolve(plain, context)
+            answer = self.resolver.resolve(plain, context)
+        if call.later is None:
+            return answer
+        event.pop("body", None)  # it may be large, and the wait long
+        del plain
+        return call.later()
+
+
+def room_of(event: Mapping[str, Any], context: Any, *, inline_body_bytes: int) -> Room:
+    """What the way of a request allows: the door says it itself (`context.room`), a function URL lets a call wait
+    longer than the gateway does, and a Lambda's own time bounds both.
+    """
+    given = getattr(context, "room", None)
+    if isinstance(given, Room):
+        return given
+    by_function_url = ".lambda-url." in str(event["requestContext"].get("domainName", ""))
+    wait_s = FUNCTION_URL_WAIT_S if by_function_url else GATEWAY_WAIT_S
+    left_ms = getattr(context, "get_remaining_time_in_millis", None)
+    if left_ms is not None:
+        wait_s = max(0.0, min(wait_s, left_ms() / 1000 - MIN_ANSWER_S))
+    return Room(inline_body_bytes, wait_s)
 
 
 def find_access(routes: Mapping[tuple[str, str], Access], method: str, path: str) -> tuple[str, Access]:
@@ -156,18 +215,20 @@ def credentials(event: Mapping[str, Any], scheme: str) -> str:
     return rest.strip()
 
 
-def read_text(event: Mapping[str, Any]) -> str:
+def read_text(event: Mapping[str, Any], max_bytes: int = MAX_BODY_BYTES) -> str:
     """The body as text. Raises BodyTooLong, and Malformed for what is not UTF-8."""
     body = event.get("body") or ""
-    if len(body) > 2 * MAX_BODY_BYTES:
-        raise BodyTooLong("body", f"must have at most {MAX_BODY_BYTES} bytes")
+    if len(body) > 2 * max_bytes:
+        raise BodyTooLong("body", f"must have at most {max_bytes} bytes")
+    if not event.get("isBase64Encoded") and len(body) <= max_bytes and body.isascii():
+        return str(body)  # the same object: a body may have 80 MB
     try:
         raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
         text = raw.decode()
     except (UnicodeError, binascii.Error) as error:
         raise Malformed("body", "must be UTF-8") from error
-    if len(raw) > MAX_BODY_BYTES:
-        raise BodyTooLong("body", f"must have at most {MAX_BODY_BYTES} bytes")
+    if len(raw) > max_bytes:
+        raise BodyTooLong("body", f"must have at most {max_bytes} bytes")
     return text
 
 
@@ -175,7 +236,8 @@ def strict_json(text: str) -> dict[str, Any]:
     """A JSON object as RFC 8259 has it. Raises Malformed for anything else, repeated keys, NaN and half surrogates."""
     try:
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-        json.dumps(document, ensure_ascii=False).encode()
+        if _HALF_SURROGATE.search(text):  # a cheap suspicion: to be sure takes two copies of the document
+            json.dumps(document, ensure_ascii=False).encode()
     except RecursionError as error:
         raise Malformed("body", "is nested too deeply") from error
     except UnicodeError as error:
@@ -187,6 +249,26 @@ def strict_json(text: str) -> dict[str, Any]:
     return document
 
 
+def idempotency_key(event: Mapping[str, Any]) -> str | None:
+    """The Idempotency-Key header, None where it is missing. Raises Invalid."""
+    given = header(event, "idempotency-key")
+    if given is not None and not _IDEMPOTENCY_KEY.fullmatch(given):
+        raise Invalid("Idempotency-Key", "must be 1 to 255 printable ASCII characters without spaces")
+    return given
+
+
+def fingerprint(values: Sequence[object]) -> str:
+    """SHA-256, hex, of what a request means: two bodies that differ only in spelling are the same request."""
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def read_language(given: str | None) -> str | None:
+    """A BCP 47 tag, or None for the engine to decide. Raises Invalid."""
+    if given is not None and not _LANGUAGE.fullmatch(given):
+        raise Invalid("language", 'must be a BCP 47 tag such as en or pt-BR, or "auto"')
+    return None if given in (None, "auto") else given
+
+
 def log_refusal(error: Exception) -> None:
     """Log an error that is ours to mend: its types and frames, never its text, which may quote a request."""
     if isinstance(error, Unavailable):
@@ -195,18 +277,22 @@ def log_refusal(error: Exception) -> None:
         _logger.error("unexpected error: %s", "caused by ".join(_chain(error)))
 
 
-def _plain_event(event: dict[str, Any], path: str, access: Access, leniencies: list[str]) -> dict[str, Any]:
+def _plain_event(
+    event: dict[str, Any], path: str, access: Access, leniencies: list[str], room_bytes: int
+) -> dict[str, Any]:
     """The event as the router shall see it: at the default stage, body as text, and JSON where the route takes JSON."""
+    max_bytes = room_bytes if access.max_body_bytes is None else min(access.max_body_bytes, room_bytes)
     headers = {key.lower(): value for key, value in (event.get("headers") or {}).items()}
+    text = read_text(event, max_bytes)
     if access.takes_json:
-        if not re.match(r"application/json\s*(;|$)", headers.get("content-type", ""), re.IGNORECASE):
+        if text and not re.match(r"application/json\s*(;|$)", headers.get("content-type", ""), re.IGNORECASE):
             leniencies.append("Content-Type")
         headers["content-type"] = "application/json"
     return {
         **event,
         "rawPath": path,
         "headers": headers,
-        "body": read_text(event) or ("null" if access.takes_json else None),
+        "body": text or (access.empty_body if access.takes_json else None),
         "isBase64Encoded": False,
         "requestContext": {**event["requestContext"], "stage": _DEFAULT_STAGE},
     }

@@ -1,4 +1,4 @@
-"""Tenants and their API keys: who may do what, and how a key looks."""
+"""Tenants, their API keys and users: who may do what, and how a key looks."""
 
 import hashlib
 import hmac
@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from callscribe.domain.credits import Account, Plan
+from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
+
 KEY_PREFIX = "cs_live_"
+USER_PREFIX = "user-"  # of a user's id
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SECRET_CHARACTERS = 30
 _CHECKSUM_CHARACTERS = 6
@@ -16,7 +20,8 @@ _CHECKSUM_CHARACTERS = 6
 class Scope(StrEnum):
     """What a credential may do. A dialect translates its vendor's permission names to these."""
 
-    TRANSCRIBE = "transcribe"
+    TRANSCRIBE = "transcribe"  # make jobs, cancel and delete them
+    READ = "read"  # see jobs, transcripts and usage
 
 
 ALL_SCOPES = frozenset(Scope)
@@ -33,7 +38,84 @@ class Tenant:
     name: str
     created_at_ms: int
     webhook_key_ids: tuple[str, ...] = ("1.1",)  # see KeyRing.webhook_secret; current first, then the one before
+    plan: Plan | None = None  # None: nothing is charged
+    call: CallFacts = NOTHING_KNOWN  # what holds for all of the tenant's calls, where a job says nothing else
+    source_uris: tuple[str, ...] = ()  # `s3://bucket/prefix`, from which its jobs may take audio
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TenantEntry:
+    """One line of the operator's list of tenants."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("directory", "tenant_id")
+    LISTED: ClassVar[str | None] = "created_at_ms"
+
+    directory: str  # DIRECTORY
+    tenant_id: str
+    created_at_ms: int
+    version: int = 0
+
+
+DIRECTORY = "tenants"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who logs in by name and password. The password is not kept."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "id")
+    LISTED: ClassVar[str | None] = "created_at_ms"
+
+    tenant_id: str
+    id: str  # `user-…`
+    username: str
+    password_hash: str  # see `passwords`
+    scopes: frozenset[Scope]
+    created_at_ms: int
+    password_set_at_ms: int  # what was issued before is void
+    disabled_at_ms: int | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Global look-up: whose user has this name, by its digest. So a name is unique in the whole stage."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("digest",)
+    LISTED: ClassVar[str | None] = None
+
+    digest: str  # see `digest_username`
+    tenant_id: str
+    user_id: str
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshFamily:
+    """A login that is kept alive by refresh tokens: each is used once, and makes the next of its family.
+
+    No token is stored: token number `generation` is an HMAC over family and number, made with the root key `root_id`.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "id")
+    LISTED: ClassVar[str | None] = None
+
+    tenant_id: str
+    id: str
+    subject_id: str  # of the key or the user that logged in
+    started_at_ms: int
+    generation: int
+    root_id: str
+    rotated_at_ms: int
+    expires_at_ms: int
+    forget_at_ms: int
+    revoked_at_ms: int | None = None
+    version: int = 0
+
+    def good_for(self, subject_id: str, *, since_ms: int) -> bool:
+        """Not revoked, of this key or user, and not begun before `since_ms`."""
+        return self.revoked_at_ms is None and self.subject_id == subject_id and self.started_at_ms >= since_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +136,7 @@ class ApiKey:
     revoked_at_ms: int | None = None
     last_used_at_ms: int | None = None
     options: tuple[str, ...] = ()  # names of dialect switches, see the dialects' `__init__`
+    pays_from: Account | None = None  # None: the account of the tenant's plan
     version: int = 0
 
     def usable(self, *, now_ms: int) -> bool:
@@ -91,6 +174,15 @@ def well_formed(key: str) -> bool:
 def digest_key(key: str, *, pepper: bytes) -> str:
     """What is stored in place of the key: HMAC-SHA256, hex."""
     return hmac.new(pepper, key.encode(), hashlib.sha256).hexdigest()
+
+
+def digest_username(username: str) -> str:
+    """SHA-256, hex: any name becomes a key of one length.
+
+    Without a secret: the name itself is stored beside it, and a digest that followed the root key would let the same
+    name be taken twice after a rotation.
+    """
+    return hashlib.sha256(username.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _checksum(text: str) -> str:

@@ -2,18 +2,23 @@
 
 AWAITING_UPLOAD ──▶ QUEUED ──▶ TRANSCRIBING ──▶ COMPLETED
        │              │             │
-       └──────────────┴─────────────┴─────────▶ FAILED
+       └──────────────┴─────────────┴─────────▶ FAILED, CANCELLED
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from callscribe import names
-from callscribe.domain.audio import AudioFacts
+from callscribe.domain.audio import AudioFacts, AudioLimits
+from callscribe.domain.credits import Price
 from callscribe.domain.records import Change, update
+from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
 from callscribe.errors import Failure
+
+_JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class JobState(StrEnum):
@@ -24,14 +29,17 @@ class JobState(StrEnum):
     TRANSCRIBING = "TRANSCRIBING"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
 
+_ENDED_EARLY = frozenset({JobState.FAILED, JobState.CANCELLED})
 MOVES: dict[JobState, frozenset[JobState]] = {
-    JobState.AWAITING_UPLOAD: frozenset({JobState.QUEUED, JobState.FAILED}),
-    JobState.QUEUED: frozenset({JobState.TRANSCRIBING, JobState.FAILED}),
-    JobState.TRANSCRIBING: frozenset({JobState.COMPLETED, JobState.FAILED}),
+    JobState.AWAITING_UPLOAD: _ENDED_EARLY | {JobState.QUEUED},
+    JobState.QUEUED: _ENDED_EARLY | {JobState.TRANSCRIBING},
+    JobState.TRANSCRIBING: _ENDED_EARLY | {JobState.COMPLETED},
     JobState.COMPLETED: frozenset(),
     JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
 }
 
 
@@ -41,7 +49,11 @@ class IllegalMove(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One recording. Times are epoch milliseconds; `due_at_ms` is when the sweeper must look at it, None at the end."""
+    """One recording. Times are epoch milliseconds.
+
+    `due_at_ms` is when the sweeper must look at it: to move it on, or, once it has ended, to see that what nobody
+    wants any more is gone. None: never again.
+    """
 
     KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "id")
     LISTED: ClassVar[str | None] = "created_at_ms"
@@ -49,7 +61,7 @@ class Job:
     tenant_id: str
     id: str
     dialect: str
-    key_id: str
+    key_id: str  # of the credential that made it: a key or a user
     state: JobState
     created_at_ms: int
     deadline_at_ms: int
@@ -64,6 +76,14 @@ class Job:
     run: int = 0  # number of the execution; above 0 when the sweeper had to start again
     finished_at_ms: int | None = None
     work_s: float | None = None  # what the worker spent on it, decode to transcript
+    number: int = 0  # counts the tenant's jobs from 1, for dialects whose ids are integers
+    source: bool = False  # whether its audio is fetched by us, from what `source_key` says
+    limits: AudioLimits | None = None  # None: the stage's own
+    price: Price | None = None  # None: it costs nothing
+    call: CallFacts = NOTHING_KNOWN
+    diarize: bool = True
+    roles_swapped: bool = False  # somebody said that agent and customer are the other way round
+    kept: bool = True  # False: the audio goes when the job ends, the transcript once it was fetched
     version: int = 0
 
     @property
@@ -79,26 +99,59 @@ class Job:
     @property
     def audio_key(self) -> str:
         """Object key of the upload."""
-        return f"{names.AUDIO_PREFIX}{self.tenant_id}/{self.id}"
+        return audio_key(self.tenant_id, self.id)
+
+    @property
+    def source_key(self) -> str:
+        """Object key, in the audio bucket, of what says where the audio is to be fetched from."""
+        return source_key(self.tenant_id, self.id)
+
+    @property
+    def results_prefix(self) -> str:
+        """What the keys of all its results start with."""
+        return results_prefix(self.tenant_id, self.id)
 
     @property
     def transcript_key(self) -> str:
         """Object key of the transcript, derived: a second worker writes to the same place."""
-        return f"{names.RESULTS_PREFIX}{self.tenant_id}/{self.id}/transcript.json"
+        return f"{self.results_prefix}transcript.json"
 
     def callback_body_key(self, body: bytes) -> str:
         """Object key of a callback's body, by its digest: the outbox row names exactly the bytes that are sent."""
         digest = hashlib.sha256(body).hexdigest()[:32]
-        return f"{names.RESULTS_PREFIX}{self.tenant_id}/{self.id}/callback-{digest}.json"
+        return f"{self.results_prefix}callback-{digest}.json"
 
 
 def move(job: Job, state: JobState, **fields: Any) -> Change:
-    """The change that takes a job to another state. Raises IllegalMove."""
+    """The change that takes a job to another state; nothing is due after its end, but what `fields` say.
+
+    Raises IllegalMove.
+    """
     if state not in MOVES[job.state]:
         raise IllegalMove(f"job {job.id}: {job.state} → {state}")
     if not MOVES[state]:
-        fields["due_at_ms"] = None
+        fields.setdefault("due_at_ms", None)
     return update(job, state=state, **fields)
+
+
+def audio_key(tenant_id: str, job_id: str) -> str:
+    """Object key of a job's audio: what arrives there starts the job."""
+    return f"{names.AUDIO_PREFIX}{tenant_id}/{job_id}"
+
+
+def source_key(tenant_id: str, job_id: str) -> str:
+    """Object key, in the audio bucket, of what says where a job's audio is to be fetched from."""
+    return f"{names.SOURCES_PREFIX}{tenant_id}/{job_id}"
+
+
+def results_prefix(tenant_id: str, job_id: str) -> str:
+    """What the keys of all of a job's results start with."""
+    return f"{names.RESULTS_PREFIX}{tenant_id}/{job_id}/"
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a text has the form of our job ids, all of one length: no such id begins another one's key."""
+    return _JOB_ID.fullmatch(text) is not None
 
 
 def ids_from_audio_key(key: str) -> tuple[str, str] | None:
@@ -107,6 +160,19 @@ def ids_from_audio_key(key: str) -> tuple[str, str] | None:
     if not key.startswith(names.AUDIO_PREFIX) or len(parts) != 2 or not all(parts):
         return None
     return parts[0], parts[1]
+
+
+@dataclass(frozen=True, slots=True)
+class JobNumber:
+    """Which job of a tenant has this number."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "number")
+    LISTED: ClassVar[str | None] = None
+
+    tenant_id: str
+    number: int
+    job_id: str
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What it takes to be kept in the store: an identity, a version, and how the record is found again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -8,7 +9,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 class Record(Protocol):
     """A frozen dataclass that the store keeps. `KEY` names the identifying fields, in order.
 
-    The first field of KEY is the tenant id, but for the two global look-ups (a key's digest, a public link).
+    The first field of KEY is the tenant id, but for the global look-ups (by the digest of a key, a login or a public
+    link), the operator's list of tenants, counters and slots.
     LISTED names the field (milliseconds) that orders the tenant's list of this kind, or None.
     A record with a field `due_at_ms` that is not None is found by `Store.due`; one with `forget_at_ms`
     is removed some time after that moment (never rely on when).
@@ -29,6 +31,22 @@ class Change:
 
     before: Any
     after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """One step of a transaction for a record that many write to: add to some of its integer fields.
+
+    It needs no reading first and conflicts with nobody. `record` says which one, by its key alone; it must be
+    stored already. No field named in `add` may become negative. A record that is ever adjusted is never changed
+    by a `Change` but for its insertion.
+    """
+
+    record: Any
+    add: Mapping[str, int]
+
+
+Step = Change | Adjustment
 
 
 def insert(record: Record) -> Change:

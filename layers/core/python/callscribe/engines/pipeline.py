@@ -25,9 +25,9 @@ Blocks = Callable[[Path, AudioFacts], Iterable[Samples]]
 def make_transcriber(engine: Engine, *, blocks: Blocks = decode_blocks) -> Transcriber:
     """A `Transcriber` on top of an engine; `blocks` streams a file's samples, shape (channels, frames), 16 kHz."""
 
-    def transcribe(path: Path, facts: AudioFacts, *, language: str | None) -> Transcript:
+    def transcribe(path: Path, facts: AudioFacts, *, language: str | None, diarize: bool = True) -> Transcript:
         wanted = settle_language(engine.info, language)
-        assembly = Assembly(engine.info, facts, wanted)
+        assembly = Assembly(engine.info, facts, wanted, diarize=diarize)
         rules = SpeechRules(max_span_s=engine.info.max_chunk_s)
         for batch in _batches(cut_speech(blocks(path, facts), facts.channels, rules)):
             chunks = [Chunk(piece.samples) for piece in batch]
@@ -89,6 +89,7 @@ class Assembly:
     info: EngineInfo
     facts: AudioFacts
     language: str | None  # what the caller asked for
+    diarize: bool = True  # whether to tell the speakers of a mono recording apart; each channel is one anyway
     segments: list[Segment] = field(default_factory=list)
     voices: list[VoiceWindow] = field(default_factory=list)
     languages: dict[str, float] = field(default_factory=dict)  # seconds of speech in each
@@ -102,7 +103,7 @@ class Assembly:
             self.languages[spoken] = self.languages.get(spoken, 0.0) + piece.span.duration_s
         if recognised.language_probability is not None:
             self.probabilities.append(recognised.language_probability)
-        if self.facts.channels == 1:
+        if self.diarize and self.facts.channels == 1:
             self.voices += describe_voice(piece.samples, piece.span.start_s)
         if segment := place(piece, recognised, self.facts.duration_s):
             self.segments.append(segment)
@@ -125,6 +126,9 @@ class Assembly:
     def _with_speakers(self) -> Iterator[Segment]:
         if self.facts.channels > 1:
             yield from (replace(segment, speaker=str(segment.channel)) for segment in self.segments)
+            return
+        if not self.diarize:
+            yield from self.segments  # one voice or several: nobody has listened for it
             return
         voices = tell_apart(sorted(self.voices, key=lambda window: window.start_s))
         for segment in self.segments:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from callscribe.domain.transcripts import Segment, Transcript
 from callscribe.exports.clock import Clock
-from callscribe.exports.text import clean, speaker_label
+from callscribe.exports.labels import Label, label_by
+from callscribe.exports.text import clean
 from callscribe.exports.tokens import Token, columns, tokens
 
 MAX_LINES = 2
@@ -27,7 +28,7 @@ class Cue:
 
     start_ms: int
     end_ms: int
-    label: str  # "Speaker 0", or "" where the speaker is unknown
+    label: str  # "Agent" or "Speaker 0"; "" where the speaker is unknown
     lines: tuple[str, ...]
 
 
@@ -36,15 +37,20 @@ def cues(
     *,
     adapt: Callable[[str], str] = clean,
     prefix: Callable[[str], str] = lambda _label: "",
+    label: Label | None = None,
 ) -> list[Cue]:
-    """Cues in order of start. `adapt` makes a segment's text showable, `prefix` makes what precedes it of the label."""
-    spoken = (cue for segment in transcript.segments for cue in _split(segment, adapt, prefix))
+    """Cues in order of start.
+
+    `adapt` makes a segment's text showable, `label` names who said it (by default by number), `prefix` makes of the
+    label what precedes the text.
+    """
+    label = label or label_by(None)
+    spoken = (cue for segment in transcript.segments for cue in _split(segment, label(segment), adapt, prefix))
     return list(_shown(sorted(_in_order(spoken), key=lambda cue: cue.start_ms)))
 
 
-def _split(segment: Segment, adapt: Callable[[str], str], prefix: Callable[[str], str]) -> Iterator[Cue]:
+def _split(segment: Segment, label: str, adapt: Callable[[str], str], prefix: Callable[[str], str]) -> Iterator[Cue]:
     """A segment as cues that keep the limits on lines, at the times at which they were spoken."""
-    label = speaker_label(segment.speaker)
     lead = prefix(label)
     clock = Clock(segment, adapt)
     position = 0

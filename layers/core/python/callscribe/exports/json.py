@@ -7,23 +7,26 @@
                "words": [{"start_s": 0.4, "end_s": 0.7, "confidence": 0.9, "text": "…"}]}]}
 ```
 Times are seconds from the start of the recording; `speaker`, `language` and every `confidence` may be null.
+Where roles were asked for, `"role_confidence": 0.93, "role_source": "evidence"` follow `speakers`, and each segment
+has `"role": "agent"` or `"customer"` after its speaker.
 """
 
 import json
 from typing import Any
 
+from callscribe.domain.roles import Roles
 from callscribe.domain.transcripts import Segment, Transcript, Word
 
 SCHEMA = 1
 
 
-def render(transcript: Transcript) -> bytes:
+def render(transcript: Transcript, roles: Roles | None) -> bytes:
     """The document above, ended by a line feed. A lone surrogate, which UTF-8 cannot hold, becomes `?`."""
-    text = json.dumps(_document(transcript), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(_document(transcript, roles), ensure_ascii=False, separators=(",", ":"))
     return f"{text}\n".encode(errors="replace")
 
 
-def _document(transcript: Transcript) -> dict[str, Any]:
+def _document(transcript: Transcript, roles: Roles | None) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "engine": transcript.engine,
@@ -34,16 +37,18 @@ def _document(transcript: Transcript) -> dict[str, Any]:
         "speech_s": transcript.speech_s,
         "warnings": list(transcript.warnings),
         "speakers": sorted({segment.speaker for segment in transcript.segments if segment.speaker is not None}),
+        **({"role_confidence": roles.confidence, "role_source": roles.source} if roles else {}),
         "text": transcript.text,
-        "segments": [_segment(segment) for segment in transcript.segments],
+        "segments": [_segment(segment, roles) for segment in transcript.segments],
     }
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def _segment(segment: Segment, roles: Roles | None) -> dict[str, Any]:
     return {
         "start_s": segment.start_s,
         "end_s": segment.end_s,
         "speaker": segment.speaker,
+        **({"role": roles.of(segment)} if roles else {}),
         "channel": segment.channel,
         "confidence": segment.confidence,
         "text": segment.text,

@@ -6,8 +6,10 @@ characters that begin them are written as ones that look alike; an entity is bro
 
 import re
 
+from callscribe.domain.roles import Roles
 from callscribe.domain.transcripts import Transcript
 from callscribe.exports.cues import Cue, cues
+from callscribe.exports.labels import label_by
 from callscribe.exports.text import clean
 from callscribe.exports.times import timestamp
 
@@ -17,18 +19,19 @@ _WORD_JOINER = "\u2060"  # invisible
 _ENTITY = re.compile(r"&(?=#?\w+;)")  # only these: AT&T stays
 
 
-def render(transcript: Transcript) -> bytes:
+def render(transcript: Transcript, roles: Roles | None) -> bytes:
     """Numbered cues; empty for a transcript without words."""
-    numbered = enumerate(cues(transcript, adapt=_adapt, prefix=_prefix), start=1)
+    numbered = enumerate(cues(transcript, adapt=showable, prefix=_prefix, label=label_by(roles)), start=1)
     return "\n".join(_block(number, cue) for number, cue in numbered).encode()
 
 
-def _adapt(text: str) -> str:
+def showable(text: str) -> str:
+    """Cleaned text that no player takes for anything but text."""
     return _ENTITY.sub("&" + _WORD_JOINER, clean(text)).translate(_TABLE)
 
 
 def _prefix(label: str) -> str:
-    return f"[{_adapt(label)}] " if label else ""
+    return f"[{showable(label)}] " if label else ""
 
 
 def _block(number: int, cue: Cue) -> str:

@@ -1,4 +1,4 @@
-"""Time stamps of subtitle files."""
+"""Times as people and players read them."""
 
 
 def timestamp(milliseconds: int, mark: str = ".") -> str:
@@ -7,3 +7,10 @@ def timestamp(milliseconds: int, mark: str = ".") -> str:
     minutes, second = divmod(seconds, 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour:02}:{minute:02}:{second:02}{mark}{millisecond:03}"
+
+
+def clock_time(seconds: float) -> str:
+    """`1:02:03`, rounded down."""
+    minutes, second = divmod(int(seconds), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02}:{second:02}"

@@ -10,7 +10,7 @@ from callscribe import names
 from callscribe.domain import callbacks
 from callscribe.domain.callbacks import Answer, Attempt, Callback, CallbackState, Endpoint, Outcome
 from callscribe.domain.jobs import Job
-from callscribe.domain.records import insert, update
+from callscribe.domain.records import delete, insert, update
 from callscribe.domain.transcripts import Transcript
 from callscribe.errors import Conflict, Invalid, NotFound, OutboundFailed, OutboundRefused, Unavailable
 from callscribe.ports import Deps
@@ -82,11 +82,15 @@ def deliver_from_queue(deps: Deps, *, tenant_id: str, job_id: str, replay: int, 
 
 
 def deliver(deps: Deps, *, tenant_id: str, job_id: str, replay: int, attempt: int, user_agent: str) -> Step:
-    """Make attempt number `attempt` (1 for the first) unless it was made, and say what follows.
+    """Make attempt number `attempt` (1 for the first) unless it was made, and say what follows: nothing, when the
+    callback was deleted with its job.
 
     Raises Conflict while another process makes the same attempt.
     """
-    callback = _get(deps, tenant_id, job_id, replay)
+    callback = deps.store.get(Callback, tenant_id, job_id, replay)
+    if callback is None:
+        _forget_attempts(deps, tenant_id, job_id, replay)
+        return Step(done=True, attempt=attempt)
     if callback.state is not CallbackState.PENDING:
         return Step(done=True, attempt=attempt)
     made = deps.store.get(Attempt, tenant_id, job_id, replay, attempt)
@@ -144,7 +148,7 @@ def replay(deps: Deps, *, tenant_id: str, job_id: str) -> Callback:
     if job is None:
         raise NotFound(f"no job {job_id}")
     again = pending(deps, job, replay=last.replay + 1, url=last.url, body_key=last.body_key)
-    deps.store.commit(insert(again))
+    deps.store.commit(insert(again), update(job))  # a job that is being deleted gets no more rows
     return again
 
 
@@ -179,6 +183,12 @@ def _get(deps: Deps, tenant_id: str, job_id: str, number: int) -> Callback:
     if callback is None:
         raise NotFound(f"no callback {number} of job {job_id}")
     return callback
+
+
+def _forget_attempts(deps: Deps, tenant_id: str, job_id: str, number: int) -> None:
+    """Remove what was logged while the callback was being deleted."""
+    for made in deps.store.children(Attempt, tenant_id, job_id, number):
+        deps.store.commit(delete(made))
 
 
 def _claim(deps: Deps, callback: Callback, number: int, made: Attempt | None) -> Attempt:

@@ -1,101 +1,107 @@
-"""The life of a job: created, uploaded, prepared, finished or failed. Every step is safe to run twice."""
+"""The life of a job: created, uploaded, prepared, then finished, failed or cancelled. Every step is safe to run twice.
 
-import hashlib
+Its money moves in the same transactions: held when its length is known, settled or released when it ends.
+"""
+
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from callscribe import names
 from callscribe.domain import transcripts
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.callbacks import sign_body
-from callscribe.domain.jobs import IdempotencyRecord, Job, JobState, ResultLink, move
-from callscribe.domain.records import Change, insert, update
+from callscribe.domain.credits import shown
+from callscribe.domain.jobs import Job, JobNumber, JobState, move
+from callscribe.domain.records import Change, Step, insert, update
 from callscribe.domain.transcripts import Transcript
 from callscribe.errors import (
     Conflict,
+    Exhausted,
     Failure,
     FailureCode,
-    IdempotencyMismatch,
+    InsufficientCredits,
     JobFailed,
     NotFound,
     Unavailable,
 )
 from callscribe.ports import Deps
-from callscribe.services import accounts, callbacks
-from callscribe.services.accounts import Principal
+from callscribe.services import accounts, callbacks, ledger, leftovers
 from callscribe.services.callbacks import Renderer, Result
+from callscribe.services.creation import (
+    Beside,
+    Idempotency,
+    NewJob,
+    Source,
+    Upload,
+    create,
+    create_upload,
+    price_for,
+    upload_of,
+)
+from callscribe.services.links import open_result_link, result_link, result_token
+
+__all__ = [  # how jobs are made and linked to is said in modules of their own, and found here
+    "Beside",
+    "Idempotency",
+    "NewJob",
+    "NoSuchJob",
+    "Source",
+    "Upload",
+    "cancel",
+    "create",
+    "create_upload",
+    "fail",
+    "find",
+    "find_by_any_id",
+    "finish",
+    "note_failure",
+    "open_result_link",
+    "prepare",
+    "price_for",
+    "result_link",
+    "result_token",
+    "start",
+    "swap_roles",
+    "transcript",
+    "upload_of",
+    "uploaded",
+]
 
 _TRIES = 5  # of a step that lost a race; each one reads again and decides again
-_EVENT_GRACE_S = 60  # after a URL's end, how long its upload event may take
+_NUMBER_DIGITS = 15
 
 Ending = Callable[[Job], tuple[Change, Transcript | None]]
 
 _MESSAGES = {
     FailureCode.DEADLINE_EXCEEDED: "the recording was not transcribed within the time limit",
     FailureCode.UPLOAD_EXPIRED: "nothing was uploaded before the upload window closed",
+    FailureCode.SOURCE_UNREACHABLE: "the audio could not be fetched in time",
     FailureCode.INTERNAL: "the recording could not be transcribed because of an internal error",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A job that waits for its audio, and the URL to PUT it to."""
-
-    job: Job
-    url: str
+class NoSuchJob(NotFound):
+    """No job of this id, or no longer: never made, foreign, or deleted while a step of it was under way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Idempotency:
-    """A client's Idempotency-Key and the SHA-256 (hex) of the body it came with."""
-
-    key: str
-    body_sha256: str
-
-
-def create_upload(
-    deps: Deps,
-    principal: Principal,
-    *,
-    dialect: str,
-    media_type: str,
-    callback_url: str | None = None,
-    language: str | None = None,
-    idempotency: Idempotency | None = None,
-) -> Upload:
-    """Create a job that waits for an upload. The same idempotency key gives the same job, with a fresh URL.
-
-    Raises OutboundRefused for a callback URL that breaks a rule, IdempotencyMismatch for a key used with another body.
-    """
-    if callback_url is not None:
-        deps.webhooks.check(callback_url)
-    now_ms = deps.now_ms()
-    job = Job(
-        tenant_id=principal.tenant_id,
-        id=_new_job_id(deps),
-        dialect=dialect,
-        key_id=principal.key_id,
-        state=JobState.AWAITING_UPLOAD,
-        created_at_ms=now_ms,
-        deadline_at_ms=now_ms + 1000 * (deps.settings.upload_deadline_s + deps.settings.job_deadline_s),
-        due_at_ms=now_ms + 1000 * _first_look_s(deps),
-        media_type=media_type,
-        callback_url=callback_url,
-        language=language,
-        options=principal.options,
-    )
-    job = _store_once(deps, job, idempotency)
-    return Upload(job, deps.uploads.presign_put(job.audio_key, expires_s=deps.settings.upload_url_s))
+def find_by_any_id(deps: Deps, *, tenant_id: str, given: str) -> Job:
+    """A tenant's job by its uuid (in either case) or its number, as every dialect accepts both. Raises NotFound."""
+    if given.isascii() and given.isdecimal() and len(given) <= _NUMBER_DIGITS:
+        known = deps.store.get(JobNumber, tenant_id, int(given))
+        if known is None:
+            raise NoSuchJob(f"no job {given}")
+        return find(deps, tenant_id=tenant_id, job_id=known.job_id)
+    return find(deps, tenant_id=tenant_id, job_id=given.lower())
 
 
 def find(deps: Deps, *, tenant_id: str, job_id: str) -> Job:
-    """A tenant's job. Raises NotFound, for a foreign job exactly as for an unknown one."""
+    """A tenant's job. Raises NoSuchJob, for a foreign job exactly as for an unknown one."""
     job = deps.store.get(Job, tenant_id, job_id)
     if job is None:
-        raise NotFound(f"no job {job_id}")
+        raise NoSuchJob(f"no job {job_id}")
     return job
 
 
@@ -112,7 +118,11 @@ def uploaded(deps: Deps, *, tenant_id: str, job_id: str, version_id: str | None)
     """
     for _ in range(_TRIES):
         job = deps.store.get(Job, tenant_id, job_id)
-        if job is None:
+        if job is None:  # a presigned URL outlives its job
+            leftovers.erase_audio_of_none(deps, tenant_id, job_id)
+            return False
+        if job.finished and leftovers.unwanted(job):
+            deps.uploads.erase(job.audio_key)
             return False
         if job.state is JobState.AWAITING_UPLOAD:
             due_at_ms = deps.now_ms() + 1000 * deps.settings.recheck_s
@@ -134,128 +144,144 @@ def start(deps: Deps, job: Job) -> bool:
 
 
 def prepare(deps: Deps, *, tenant_id: str, job_id: str) -> Job:
-    """Look into the uploaded file and let the job be transcribed. Raises JobFailed, noted on the job first."""
-    job = find(deps, tenant_id=tenant_id, job_id=job_id)
+    """Look into the uploaded file, hold what it costs, and let the job be transcribed.
+
+    Raises JobFailed: noted on the job first, unless it has ended or is gone.
+    """
+    job = deps.store.get(Job, tenant_id, job_id)
+    if job is None:  # not NoSuchJob, which the machine would take for a defect and try again
+        raise JobFailed(FailureCode.INTERNAL, "the job was deleted")
     if job.state is JobState.TRANSCRIBING:
         return job
-    if job.state is not JobState.QUEUED:
+    if job.state is not JobState.QUEUED or job.failure is not None:
         raise _ended(job)
     try:
         audio = _inspect(deps, job)
     except JobFailed as failed:
         note_failure(deps, job, failed.failure)
         raise
-    return _prepared(deps, job, audio)
+    try:
+        return _prepared(deps, job, audio)
+    except InsufficientCredits as error:
+        unpaid = _unpaid(error)
+        note_failure(deps, job, unpaid.failure, audio=audio)
+        raise unpaid from error
 
 
 def _prepared(deps: Deps, job: Job, audio: AudioFacts) -> Job:
     """Store what the inspection found. The sweeper may have touched the job meanwhile: that costs no inspection."""
+    too_little: Exhausted | None = None
     for _ in range(_TRIES):
         due_at_ms = deps.now_ms() + 1000 * deps.settings.recheck_s
         change = move(job, JobState.TRANSCRIBING, audio=audio, due_at_ms=due_at_ms)
-        if _committed(deps, change):
-            prepared: Job = change.after
-            return prepared
+        try:
+            if _committed(deps, change, *_holding(deps, job, audio)):
+                prepared: Job = change.after
+                return prepared
+        except Exhausted as error:  # other jobs were faster: what they left decides
+            too_little = error
         job = find(deps, tenant_id=job.tenant_id, job_id=job.id)
         if job.state is JobState.TRANSCRIBING:
             return job
         if job.state is not JobState.QUEUED:
             raise _ended(job)
+    if too_little is not None and job.price is not None:
+        raise ledger.insufficient(deps, job.tenant_id, job.price.account, _cost(job, audio)) from too_little
     raise Unavailable(f"job {job.id} changed too often")
 
 
-def note_failure(deps: Deps, job: Job, failure: Failure) -> None:
-    """Keep why a job cannot succeed, for the step that ends it. The first reason noted stays."""
+def _unpaid(error: InsufficientCredits) -> JobFailed:
+    needed, has = (shown(error.account, amount) for amount in (error.required or 0, error.available))
+    message = f"this recording costs {needed} {error.account}, and {has} are available"
+    return JobFailed(FailureCode.INSUFFICIENT_CREDITS, message)
+
+
+def _cost(job: Job, audio: AudioFacts) -> int:
+    return 0 if job.price is None else job.price.of(audio.duration_s)
+
+
+def _holding(deps: Deps, job: Job, audio: AudioFacts) -> list[Step]:
+    if job.price is None:
+        return []
+    return ledger.holding(
+        deps,
+        tenant_id=job.tenant_id,
+        hold_id=job.id,
+        account=job.price.account,
+        amount=_cost(job, audio),
+        deadline_at_ms=job.deadline_at_ms,
+    )
+
+
+def _closing(deps: Deps, job: Job) -> list[Step]:
+    """What ends the job's hold with it: only a transcript is paid for."""
+    hold = ledger.find_hold(deps, tenant_id=job.tenant_id, hold_id=job.id) if job.price else None
+    if hold is None:
+        return []
+    return ledger.settling(deps, hold) if job.state is JobState.COMPLETED else ledger.releasing(deps, hold)
+
+
+def note_failure(deps: Deps, job: Job, failure: Failure, **facts: AudioFacts) -> None:
+    """Keep why a job cannot succeed (and `audio`, if known), for the step that ends it. The first reason stays."""
     for _ in range(_TRIES):
-        if job.failure is not None or job.finished or _committed(deps, update(job, failure=failure)):
+        if job.failure is not None or job.finished or _committed(deps, update(job, failure=failure, **facts)):
             return
         job = find(deps, tenant_id=job.tenant_id, job_id=job.id)
     raise Unavailable(f"job {job.id} changed too often")
 
 
 def finish(deps: Deps, *, tenant_id: str, job_id: str, render: Renderer) -> Job:
-    """End a job whose transcript is stored, and put its callback into the outbox, in one transaction."""
+    """End a job whose transcript is stored, and put its callback into the outbox, in one transaction.
+
+    Raises NoSuchJob for one that was deleted meanwhile, NotFound without a transcript.
+    """
 
     def ending(job: Job) -> tuple[Change, Transcript | None]:
         found = transcript(deps, job)
-        return move(job, JobState.COMPLETED, finished_at_ms=deps.now_ms()), found
+        return _ended_as(deps, job, JobState.COMPLETED, failure=None), found  # another worker's failure is void
 
-    return _end(deps, tenant_id, job_id, render, ending)
+    return _end_by_execution(deps, tenant_id, job_id, render, ending)
 
 
 def fail(deps: Deps, *, tenant_id: str, job_id: str, render: Renderer, code: FailureCode | None = None) -> Job:
-    """End a job without a transcript: by the failure noted on it, else by `code`, else as an internal error."""
+    """End a job without a transcript: by the failure noted on it, else by `code`, else as an internal error.
+
+    Raises NoSuchJob for one that was deleted meanwhile.
+    """
     fallback = code or FailureCode.INTERNAL
 
     def ending(job: Job) -> tuple[Change, Transcript | None]:
         failure = job.failure or Failure(fallback, _MESSAGES.get(fallback, str(fallback)))
-        return move(job, JobState.FAILED, failure=failure, finished_at_ms=deps.now_ms()), None
+        return _ended_as(deps, job, JobState.FAILED, failure=failure), None
 
-    return _end(deps, tenant_id, job_id, render, ending)
-
-
-def open_result_link(deps: Deps, token: str) -> str:
-    """A fresh URL of the transcript that a `transcriptionUrl` token opens. Raises NotFound when it is over."""
-    link = deps.store.get(ResultLink, hashlib.sha256(token.encode()).hexdigest())
-    if link is None or link.forget_at_ms <= deps.now_ms():
-        raise NotFound("this link is unknown or no longer valid")
-    job = find(deps, tenant_id=link.tenant_id, job_id=link.job_id)
-    return deps.results.presign_get(job.transcript_key, expires_s=deps.settings.result_url_s)
+    return _end_by_execution(deps, tenant_id, job_id, render, ending)
 
 
-def result_link(deps: Deps, job: Job) -> str:
-    """Our own URL of the transcript: opaque, revocable (delete its row), the same whenever this step runs again."""
-    token = deps.keyring.derive(f"result-link/{job.tenant_id}/{job.id}").hex()
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    now_ms = deps.now_ms()
-    forget_at_ms = now_ms + 1000 * deps.settings.result_link_s
-    link = deps.store.get(ResultLink, digest)
-    if link is None:
-        _committed(deps, insert(ResultLink(digest, job.tenant_id, job.id, forget_at_ms)))
-    elif link.forget_at_ms <= now_ms:  # over, but not yet removed
-        _committed(deps, update(link, forget_at_ms=forget_at_ms))
-    return f"{deps.settings.public_base_url}{names.DIALECTS[job.dialect]}/transcriptions/{token}"
+def cancel(deps: Deps, *, tenant_id: str, job_id: str) -> Job:
+    """End a job that has not ended: nothing is paid, and what a worker may still bring is discarded.
+
+    A job that has ended is answered as it is. Raises NoSuchJob.
+    """
+
+    def ending(job: Job) -> tuple[Change, Transcript | None]:
+        return _ended_as(deps, job, JobState.CANCELLED), None
+
+    return _end(deps, tenant_id, job_id, _no_callback, ending)
 
 
-def _first_look_s(deps: Deps) -> int:
-    return min(deps.settings.upload_url_s + _EVENT_GRACE_S, deps.settings.upload_deadline_s)
-
-
-def _new_job_id(deps: Deps) -> str:
-    """A version 4 UUID from the injected randomness."""
-    raw = bytearray(deps.random_bytes(16))
-    raw[6] = raw[6] & 0x0F | 0x40
-    raw[8] = raw[8] & 0x3F | 0x80
-    text = raw.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def _store_once(deps: Deps, job: Job, idempotency: Idempotency | None) -> Job:
-    """The stored job: this one, or the one that an earlier request with the same idempotency key made."""
-    if idempotency is None:
-        deps.store.commit(insert(job))
-        return job
+def swap_roles(deps: Deps, *, tenant_id: str, job_id: str) -> Job:
+    """Say that agent and customer are the other way round (again: as they were). Raises NotFound."""
     for _ in range(_TRIES):
-        earlier = deps.store.get(IdempotencyRecord, job.tenant_id, idempotency.key)
-        fields = {
-            "body_sha256": idempotency.body_sha256,
-            "job_id": job.id,
-            "forget_at_ms": job.created_at_ms + 1000 * deps.settings.idempotency_s,
-        }
-        if earlier is None:
-            claim = insert(IdempotencyRecord(tenant_id=job.tenant_id, key=idempotency.key, **fields))  # type: ignore[arg-type]  # one dict of two value types
-        elif earlier.forget_at_ms <= job.created_at_ms:
-            claim = update(earlier, **fields)
-        elif earlier.body_sha256 != idempotency.body_sha256:
-            raise IdempotencyMismatch("Idempotency-Key", "was used before with another body")
-        else:
-            return find(deps, tenant_id=job.tenant_id, job_id=earlier.job_id)
-        try:
-            deps.store.commit(insert(job), claim)
-        except Conflict:
-            continue
-        return job
-    raise Unavailable("the idempotency key changed too often")
+        job = find(deps, tenant_id=tenant_id, job_id=job_id)
+        change = update(job, roles_swapped=not job.roles_swapped)
+        if _committed(deps, change):
+            swapped: Job = change.after
+            return swapped
+    raise Unavailable(f"job {job_id} changed too often")
+
+
+def _no_callback(_result: Result, _sign: callbacks.BodySigner) -> None:
+    return None
 
 
 def _inspect(deps: Deps, job: Job) -> AudioFacts:
@@ -263,7 +289,7 @@ def _inspect(deps: Deps, job: Job) -> AudioFacts:
     info = deps.uploads.head(job.audio_key, version_id=job.audio_version_id)
     if info is None:
         raise JobFailed(FailureCode.AUDIO_EMPTY, "the uploaded file is no longer there")
-    limits = deps.settings.limits
+    limits = job.limits or deps.settings.limits
     if info.size_bytes > limits.max_bytes:
         message = f"the file has {info.size_bytes} bytes; at most {limits.max_bytes} are allowed"
         raise JobFailed(FailureCode.UPLOAD_TOO_LARGE, message)
@@ -273,20 +299,36 @@ def _inspect(deps: Deps, job: Job) -> AudioFacts:
         return deps.inspector(path, limits)
 
 
+def _ended_as(deps: Deps, job: Job, state: JobState, **fields: Any) -> Change:
+    ended = replace(job, state=state)
+    return move(job, state, finished_at_ms=deps.now_ms(), due_at_ms=leftovers.next_look_ms(deps, ended), **fields)
+
+
+def _end_by_execution(deps: Deps, tenant_id: str, job_id: str, render: Renderer, ending: Ending) -> Job:
+    """`_end`, where a deletion may have come between: what this step then stored (or did before it died) goes."""
+    try:
+        return _end(deps, tenant_id, job_id, render, ending)
+    except NoSuchJob:
+        leftovers.erase_results_of_none(deps, tenant_id, job_id)
+        raise
+
+
 def _end(deps: Deps, tenant_id: str, job_id: str, render: Renderer, ending: Ending) -> Job:
     """Take a job to its end in one transaction, with its outbox row; a job that has ended stays as it is."""
     for _ in range(_TRIES):
         job = find(deps, tenant_id=tenant_id, job_id=job_id)
         if job.finished:
+            leftovers.clear(deps, job)
             return job
         change, found = ending(job)
         ended: Job = change.after
-        if _committed(deps, change, *_outbox(deps, ended, found, render)):
+        if _committed(deps, change, *_outbox(deps, ended, found, render), *_closing(deps, ended)):
+            leftovers.clear(deps, ended)
             return ended
     raise Unavailable(f"job {job_id} changed too often")
 
 
-def _outbox(deps: Deps, job: Job, found: Transcript | None, render: Renderer) -> list[Change]:
+def _outbox(deps: Deps, job: Job, found: Transcript | None, render: Renderer) -> list[Step]:
     """Store the bytes of the job's callback and make the row that sends them; nothing where nothing is to be sent.
 
     An ending that is not committed leaves bytes that no row names.
@@ -310,10 +352,10 @@ def _body(deps: Deps, job: Job, found: Transcript | None, render: Renderer) -> b
     return render(replace(result, transcription_url=result_link(deps, job)), partial(sign_body, secret=secret))
 
 
-def _committed(deps: Deps, *changes: Change) -> bool:
-    """Whether the changes were written; False when somebody else was first."""
+def _committed(deps: Deps, *steps: Step) -> bool:
+    """Whether the steps were written; False when somebody else was first. Raises Exhausted."""
     try:
-        deps.store.commit(*changes)
+        deps.store.commit(*steps)
     except Conflict:
         return False
     return True

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from functools import partial
 
 from callscribe.domain.callbacks import Callback, CallbackState
+from callscribe.domain.credits import Hold
+from callscribe.domain.exchanges import Exchange
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.records import update
 from callscribe.errors import CallscribeError, Conflict, FailureCode
 from callscribe.ports import Deps, ExecutionState
-from callscribe.services import callbacks, jobs
+from callscribe.services import callbacks, exchanges, jobs, ledger, leftovers
 from callscribe.services.callbacks import Renderer
 
 log = logging.getLogger(__name__)
@@ -27,10 +29,14 @@ def sweep(deps: Deps, *, renderer_of: RendererOf, limit: int = 200) -> dict[str,
         done[_guarded(deps, job, partial(_sweep_job, deps, job, renderer_of))] += 1
     for callback in deps.store.due(Callback, now_ms=now_ms, limit=limit):
         done[_guarded(deps, callback, partial(_sweep_callback, deps, callback))] += 1
+    for hold in deps.store.due(Hold, now_ms=now_ms, limit=limit):
+        done[_guarded(deps, hold, partial(_sweep_hold, deps, hold))] += 1
+    for exchange in deps.store.due(Exchange, now_ms=now_ms, limit=limit):
+        done[_guarded(deps, exchange, partial(exchanges.expire, deps, exchange))] += 1
     return dict(done)
 
 
-def _guarded(deps: Deps, record: Job | Callback, action: Callable[[], str]) -> str:
+def _guarded(deps: Deps, record: Job | Callback | Hold | Exchange, action: Callable[[], str]) -> str:
     """What was done. One record's trouble must not keep the sweeper from the others: it is looked at again later."""
     try:
         return action()
@@ -45,14 +51,29 @@ def _guarded(deps: Deps, record: Job | Callback, action: Callable[[], str]) -> s
 
 def _sweep_job(deps: Deps, listed: Job, renderer_of: RendererOf) -> str:
     job = deps.store.get(Job, listed.tenant_id, listed.id)  # the index may lag behind
-    if job is None or job.finished:
+    if job is None:
         return "ended_meanwhile"
+    if job.finished:
+        return _sweep_ended(deps, job)
     render = renderer_of(job.dialect)
     if deps.now_ms() >= job.deadline_at_ms:
         return _fail(deps, job, render, FailureCode.DEADLINE_EXCEEDED)
     if job.state is JobState.AWAITING_UPLOAD:
         return _sweep_upload(deps, job, render)
     return _sweep_execution(deps, job, render)
+
+
+def _sweep_ended(deps: Deps, job: Job) -> str:
+    """What nobody wants any more goes, and once more at the deadline, after which nothing can come late."""
+    if job.due_at_ms is None or deps.now_ms() < job.due_at_ms:
+        return "ended_meanwhile"
+    if job.state is JobState.COMPLETED and not job.kept:
+        leftovers.erase_contents(deps, job)
+    else:
+        leftovers.clear(deps, job)
+    last_look = leftovers.unwanted(job) and deps.now_ms() < job.deadline_at_ms
+    deps.store.commit(update(job, due_at_ms=job.deadline_at_ms if last_look else None))
+    return "cleared_up"
 
 
 def _sweep_upload(deps: Deps, job: Job, render: Renderer) -> str:
@@ -63,7 +84,12 @@ def _sweep_upload(deps: Deps, job: Job, render: Renderer) -> str:
         return "upload_found"
     deadline_ms = job.created_at_ms + 1000 * deps.settings.upload_deadline_s
     if deps.now_ms() >= deadline_ms:
-        return _fail(deps, job, render, FailureCode.UPLOAD_EXPIRED)
+        code = FailureCode.SOURCE_UNREACHABLE if job.source else FailureCode.UPLOAD_EXPIRED
+        return _fail(deps, job, render, code)
+    if job.source:  # the message that asked for its audio may be lost
+        _later(deps, job)
+        deps.fetch_queue.send({"tenant_id": job.tenant_id, "job_id": job.id})
+        return "fetch_enqueued"
     deps.store.commit(update(job, due_at_ms=deadline_ms))
     return "upload_awaited"
 
@@ -113,3 +139,13 @@ def _sweep_callback(deps: Deps, listed: Callback) -> str:
         attempt=callback.attempts + 1,
     )
     return "callback_enqueued"
+
+
+def _sweep_hold(deps: Deps, listed: Hold) -> str:
+    """A hold whose deadline has passed is released, unless its job goes on and will end it."""
+    job = deps.store.get(Job, listed.tenant_id, listed.id)
+    if job is not None and not job.finished:
+        deps.store.commit(update(listed, due_at_ms=deps.now_ms() + 1000 * deps.settings.recheck_s))
+        return "hold_awaits_its_job"
+    ledger.release(deps, tenant_id=listed.tenant_id, hold_id=listed.id)
+    return "hold_released"

@@ -10,7 +10,7 @@ from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.records import update
 from callscribe.errors import Conflict, FailureCode, JobFailed
 from callscribe.ports import Deps, Transcriber, WorkMessage
-from callscribe.services import jobs
+from callscribe.services import jobs, leftovers
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ def transcribe(deps: Deps, message: WorkMessage, transcriber: Transcriber) -> No
     if job is None or job.state is not JobState.TRANSCRIBING:
         # It ended otherwise (a deadline): let the execution that still waits for this token end too.
         log.info("nothing to do for job %s", message.job_id)
+        _discard(deps, message.tenant_id, message.job_id, job)  # an earlier try may have died before it could
         deps.task_reports.fail(message.task_token, error=FailureCode.INTERNAL, cause="the job has ended")
         return
     try:
@@ -50,11 +51,30 @@ def _transcribe_once(deps: Deps, job: Job, transcriber: Transcriber) -> None:
         path = Path(folder) / "audio"
         deps.uploads.download(job.audio_key, path, version_id=job.audio_version_id)
         started_s = time.monotonic()
-        transcript = transcriber(path, job.audio, language=job.language)
+        transcript = transcriber(path, job.audio, language=job.language, diarize=job.diarize)
         work_s = time.monotonic() - started_s
     body = transcripts.to_json(transcript)
+    stored_from_ms = deps.now_ms()
     if deps.results.put_if_absent(job.transcript_key, body, content_type="application/json"):
-        _note_work(deps, job, work_s)
+        now = deps.store.get(Job, job.tenant_id, job.id)
+        _discard(deps, job.tenant_id, job.id, now, stored_from_ms)
+        if now is not None:
+            _note_work(deps, now, work_s)
+
+
+def _discard(deps: Deps, tenant_id: str, job_id: str, now: Job | None, stored_from_ms: int | None = None) -> None:
+    """Remove a transcript whose job was cancelled or deleted while it was made, or ended before and is not kept."""
+    if now is None:
+        leftovers.erase_results_of_none(deps, tenant_id, job_id)
+    elif now.state is JobState.CANCELLED or (stored_from_ms is not None and _came_late(now, stored_from_ms)):
+        deps.results.erase(now.results_prefix)
+
+
+def _came_late(job: Job, stored_from_ms: int | None) -> bool:
+    """Whether nobody will remove what we stored from then on: a second worker's, after the first one's was fetched."""
+    if job.kept or job.finished_at_ms is None or stored_from_ms is None:
+        return False
+    return job.state is JobState.FAILED or job.finished_at_ms < stored_from_ms
 
 
 def _note_work(deps: Deps, job: Job, work_s: float) -> None:
@@ -62,8 +82,11 @@ def _note_work(deps: Deps, job: Job, work_s: float) -> None:
     for _ in range(_TRIES):
         try:
             deps.store.commit(update(job, work_s=round(work_s, 3)))
-        except Conflict:  # the sweeper touched it meanwhile
-            job = jobs.find(deps, tenant_id=job.tenant_id, job_id=job.id)
+        except Conflict:  # the sweeper touched it meanwhile, or its owner deleted it
+            known = deps.store.get(Job, job.tenant_id, job.id)
+            if known is None:
+                return
+            job = known
         else:
             return
     log.warning("job %s: what it cost could not be noted", job.id)

@@ -1,14 +1,15 @@
 """One S3 bucket."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from boto3.exceptions import RetriesExceededError
+from boto3.exceptions import RetriesExceededError, S3UploadFailedError
 from botocore.exceptions import ClientError
 
-from callscribe.adapters.aws.errors import code, pause_s, translated
+from callscribe.adapters.aws.errors import code, pause_s, status, translated
 from callscribe.errors import NotFound, Unavailable
 from callscribe.ports import ObjectInfo
 
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PUT_ATTEMPTS = 5
+DELETED_AT_ONCE = 1_000  # the limit of DeleteObjects
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 _TAKEN = frozenset({"412", "PreconditionFailed"})
 _WRITTEN_BY_TWO = frozenset({"409", "ConditionalRequestConflict"})
+_BYTES_ALONE = {"MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE"}
 
 
 class S3Objects:
@@ -83,6 +86,50 @@ class S3Objects:
                 return True
         raise Unavailable("s3: other writers kept the key busy")
 
+    def put_file(self, key: str, path: Path) -> None:
+        """See `ports.ObjectStore.put_file`. Needs `s3:PutObject` and, for large files, `s3:AbortMultipartUpload`."""
+        with translated("s3"), _uncovered():
+            self._client.upload_file(str(path), self._bucket, key)
+
+    def copy(self, source_key: str, key: str, *, bucket: str | None = None) -> None:
+        """See `ports.ObjectStore.copy`. Its bytes alone: neither the source's metadata nor its tags.
+
+        Needs `s3:GetObject` on the source, `s3:PutObject` and `s3:AbortMultipartUpload` here. Raises NotFound, too,
+        where the source may not be read; S3 keeps the two apart only for who may list its bucket.
+        """
+        source = {"Bucket": bucket or self._bucket, "Key": source_key}
+        try:
+            with translated("s3"):
+                self._client.copy(source, self._bucket, key, ExtraArgs=dict(_BYTES_ALONE))  # type: ignore[arg-type]  # a CopySource
+        except ClientError as error:
+            if code(error) not in _MISSING and not _is_hidden(error):
+                raise
+            raise NotFound(f"no object {source_key}") from error
+
+    def erase(self, prefix: str) -> int:
+        """See `ports.ObjectStore.erase`. Delete markers go as well, uncounted. Raises ValueError for an empty prefix.
+
+        Needs `s3:ListBucketVersions`, `s3:DeleteObjectVersion` and `s3:DeleteObject`. What could not be deleted is
+        Unavailable: the next call finds what is left.
+        """
+        if not prefix:
+            raise ValueError("an empty prefix would erase the bucket")
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        with translated("s3"):
+            found = list(pages)  # all of it first: where a listing goes on must not have been deleted
+            versions = [version for page in found for version in page.get("Versions", [])]
+            self._delete([*versions, *(marker for page in found for marker in page.get("DeleteMarkers", []))])
+        return len(versions)
+
+    def _delete(self, versions: "Sequence[Mapping[str, Any]]") -> None:
+        named = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
+        for first in range(0, len(named), DELETED_AT_ONCE):
+            batch: Any = named[first : first + DELETED_AT_ONCE]
+            answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": batch, "Quiet": True})
+            if errors := answer.get("Errors"):
+                codes = ", ".join(sorted({error.get("Code", "") for error in errors}))
+                raise Unavailable(f"s3 left {len(errors)} of {len(batch)} versions undeleted: {codes}")
+
     def _put_new(self, key: str, body: bytes, content_type: str) -> None:
         with translated("s3"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*")
@@ -93,6 +140,20 @@ class S3Objects:
     def _object(self, key: str, version_id: str | None) -> dict[str, Any]:
         version = {} if version_id is None else {"VersionId": version_id}
         return {"Bucket": self._bucket, "Key": key, **version}
+
+
+@contextmanager
+def _uncovered() -> Iterator[None]:
+    """Let out what the service said to an upload: boto3 covers it with an error of its own."""
+    try:
+        yield
+    except S3UploadFailedError as error:
+        raise error.__context__ or error from None
+
+
+def _is_hidden(error: ClientError) -> bool:
+    """Whether it was the source that is not there or not to be read: a copy looks at its source first."""
+    return error.operation_name == "HeadObject" and status(error) in {403, 404}
 
 
 def _not_found(error: ClientError, key: str) -> Exception:

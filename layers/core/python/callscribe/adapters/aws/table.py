@@ -4,7 +4,7 @@
     sk           the other key values, each followed by #; # where there are none
     <field>      every field of the record that is not None
     kind         name of the record's class
-    version      counts changes; every write is conditional on it
+    version      counts changes; every `Change` is conditional on it
     schema       version of this layout
     write_id     of the commit that wrote the item: tells our own earlier attempt from somebody else's
     list_pk/_sk  <tenant>#<Kind>, <time>#<key values>; index by_tenant
@@ -17,36 +17,24 @@ Both indexes project all attributes. Values are encoded by `keys`, so that no va
 import heapq
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import ClientError
-
 from callscribe import names
-from callscribe.adapters.aws import items, keys
-from callscribe.adapters.aws.errors import code, pause_s, translated
-from callscribe.domain.records import Change, Record, identity
-from callscribe.errors import Conflict, Unavailable
+from callscribe.adapters.aws import items, keys, writes
+from callscribe.adapters.aws.errors import pause_s, translated
+from callscribe.domain.counters import Counter
+from callscribe.domain.records import Change, Record, Step, identity
+from callscribe.errors import Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 R = TypeVar("R", bound=Record)
 
-TRANSACTION_CHANGES = 100  # the limit of TransactWriteItems
 COMMIT_ATTEMPTS = 8
-_CONDITION_FAILED = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
-_CONTENTION = frozenset(
-    {
-        "ProvisionedThroughputExceeded",
-        "ThrottlingError",
-        "TransactionConflict",
-        "TransactionConflictException",
-    }
-)
 
 
 class DynamoStore:
@@ -103,17 +91,26 @@ class DynamoStore:
         shards = (self._due_in(kind, partition, now_ms, limit) for partition in items.due_partitions(kind))
         return heapq.nsmallest(limit, chain.from_iterable(shards), key=_due_order)
 
-    def commit(self, *changes: Change) -> None:
+    def commit(self, *steps: Step) -> None:
         """See `ports.Store.commit`. Raises ValueError for what no transaction can hold."""
-        _check(changes)
-        if not changes:
-            return
-        write = self._writer(changes, self._new_id())
-        for attempt in range(COMMIT_ATTEMPTS):
-            if attempt:
-                self._sleep(pause_s(attempt - 1))
-            if write():
-                return
+        writes.check(steps)
+        if steps:
+            self._insist(self._writer(steps, self._new_id()))
+
+    def count(self, scope: str, name: str, *, forget_at_ms: int | None = None) -> int:
+        """See `ports.Store.count`. An answer that is lost on its way leaves a gap in the numbers."""
+        counter = Counter(scope, name, forget_at_ms=forget_at_ms)
+        call = partial(self._client.update_item, **writes.increment(counter, self._table, self._new_id()))
+        answer = self._insist(partial(writes.attempt, call))
+        return int(answer["Attributes"]["value"]["N"])
+
+    def _insist(self, attempt: Callable[[], Mapping[str, Any] | None]) -> Mapping[str, Any]:
+        """The first answer that is not None, with pauses between the attempts. Raises Unavailable in the end."""
+        for number in range(COMMIT_ATTEMPTS):
+            if number:
+                self._sleep(pause_s(number - 1))
+            if (answer := attempt()) is not None:
+                return answer
         raise Unavailable("dynamodb: other transactions kept the records busy")
 
     def _due_in(self, kind: type[R], partition: str, now_ms: int, limit: int) -> Iterator[R]:
@@ -133,83 +130,21 @@ class DynamoStore:
                 for item in page["Items"]:
                     yield items.from_item(kind, item)
 
-    def _writer(self, changes: tuple[Change, ...], write_id: str) -> Callable[[], bool]:
-        """A repeatable attempt at one commit: True when it is written, False when others were in its way.
+    def _writer(self, steps: tuple[Step, ...], write_id: str) -> Callable[[], Mapping[str, Any] | None]:
+        """A repeatable attempt at one commit, see `writes.attempt`.
 
-        A single deletion goes as a transaction too: only a transaction's token can tell, after a lost answer,
-        that it was we who deleted.
+        A single deletion or adjustment goes as a transaction too: only a transaction's token can tell, after a
+        lost answer, that it was we who wrote.
         """
-        if len(changes) == 1 and changes[0].after is not None:
-            call = partial(self._client.put_item, **self._put(changes[0], write_id))
+        call: Callable[[], Any]
+        first = steps[0]
+        if len(steps) == 1 and isinstance(first, Change) and first.after is not None:
+            call = partial(self._client.put_item, **writes.put(first, self._table, write_id))
         else:
-            steps = [self._step(change, write_id) for change in changes]
-            call = partial(self._client.transact_write_items, TransactItems=steps, ClientRequestToken=write_id)  # type: ignore[assignment,arg-type]  # steps are built from strings
-        return partial(_attempt, call, write_id)
-
-    def _step(self, change: Change, write_id: str) -> dict[str, Any]:
-        if change.after is not None:
-            return {"Put": self._put(change, write_id)}
-        return {"Delete": {"Key": items.key(type(change.before), *identity(change.before)), **self._condition(change)}}
-
-    def _put(self, change: Change, write_id: str) -> dict[str, Any]:
-        return {"Item": items.to_item(change.after, write_id=write_id), **self._condition(change)}
-
-    def _condition(self, change: Change) -> dict[str, Any]:
-        common = {"TableName": self._table, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        if change.before is None:
-            return {**common, "ConditionExpression": f"attribute_not_exists({names.PARTITION_KEY})"}
-        return {
-            **common,
-            "ConditionExpression": "#version = :read",
-            "ExpressionAttributeNames": {"#version": "version"},
-            "ExpressionAttributeValues": items.to_attributes({":read": change.before.version}),
-        }
-
-
-def _attempt(call: Callable[[], Any], write_id: str) -> bool:
-    try:
-        with translated("dynamodb"):
-            call()
-    except ClientError as error:
-        reasons = list(_reasons(error))
-        failed = [item for reason, item in reasons if reason in _CONDITION_FAILED]
-        if failed:
-            return _wrote_before(failed, write_id)
-        if not any(reason in _CONTENTION for reason, _ in reasons):
-            raise
-        return False
-    return True
-
-
-def _wrote_before(stored: "Iterable[Mapping[str, AttributeValueTypeDef]]", write_id: str) -> bool:
-    """Whether what stands in our way is our own write, whose answer was lost. Raises Conflict where it is not."""
-    if any(item.get(items.WRITE_ID_ATTRIBUTE) == {"S": write_id} for item in stored):
-        return True
-    raise Conflict("a record changed since it was read")
-
-
-def _reasons(error: ClientError) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Why a write was refused, step by step, with the item that stood in its way."""
-    answer: Mapping[str, Any] = error.response
-    if code(error) != "TransactionCanceledException":
-        yield code(error), answer.get("Item", {})
-    for reason in answer.get("CancellationReasons", ()):
-        yield reason.get("Code", "None"), reason.get("Item", {})
+            transaction: Any = [writes.transact_item(step, self._table, write_id) for step in steps]
+            call = partial(self._client.transact_write_items, TransactItems=transaction, ClientRequestToken=write_id)
+        return partial(writes.attempt, call, steps, write_id)
 
 
 def _due_order(record: Any) -> tuple[Any, ...]:
     return (record.due_at_ms, *identity(record))
-
-
-def _check(changes: tuple[Change, ...]) -> None:
-    if len(changes) > TRANSACTION_CHANGES:
-        raise ValueError(f"a transaction holds at most {TRANSACTION_CHANGES} changes")
-    if any(change.before is None and change.after is None for change in changes):
-        raise ValueError("a change needs a record before or after it")
-    places = [{_place(record) for record in (change.before, change.after) if record is not None} for change in changes]
-    if any(len(place) > 1 for place in places) or len(set().union(*places)) < len(changes):
-        raise ValueError("a transaction changes each record once, and never its key")
-
-
-def _place(record: Record) -> tuple[type[Any], tuple[str | int, ...]]:
-    return type(record), identity(record)

@@ -2,6 +2,7 @@
 
 from callscribe.adapters.memory.clock import ManualClock
 from callscribe.adapters.memory.deps import CountedBytes, memory_deps
+from callscribe.adapters.memory.downloads import MemoryDownloads
 from callscribe.adapters.memory.executions import MemoryExecutions, Start
 from callscribe.adapters.memory.faults import Crash, Moment, Plan, RaiseAt, Trace, When, faulty, faulty_deps
 from callscribe.adapters.memory.inspector import MemoryInspector
@@ -15,6 +16,7 @@ __all__ = [
     "CountedBytes",
     "Crash",
     "ManualClock",
+    "MemoryDownloads",
     "MemoryExecutions",
     "MemoryInspector",
     "MemoryObjects",

@@ -5,6 +5,7 @@ import itertools
 from typing import Any
 
 from callscribe.adapters.memory.clock import ManualClock
+from callscribe.adapters.memory.downloads import MemoryDownloads
 from callscribe.adapters.memory.executions import MemoryExecutions
 from callscribe.adapters.memory.inspector import MemoryInspector
 from callscribe.adapters.memory.objects import MemoryObjects
@@ -42,8 +43,10 @@ def memory_deps(**overrides: Any) -> Deps:
         "transcriptions": MemoryExecutions(),
         "redeliveries": MemoryExecutions(),
         "callback_queue": MemoryQueue(now_ms),
+        "fetch_queue": MemoryQueue(now_ms),
         "task_reports": MemoryTaskReports(),
         "webhooks": MemoryWebhooks(),
+        "downloader": MemoryDownloads(),
         "inspector": MemoryInspector(),
         "keyring": KEYRING,
         "settings": Settings(stage="local", public_base_url="https://callscribe.example"),

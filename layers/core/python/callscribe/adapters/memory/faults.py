@@ -23,8 +23,10 @@ PORTS = (
     "transcriptions",
     "redeliveries",
     "callback_queue",
+    "fetch_queue",
     "task_reports",
     "webhooks",
+    "downloader",
     "inspector",
 )
 

@@ -14,7 +14,10 @@ class UrlRefused(Exception):
 
 
 class MemoryObjects:
-    """One bucket. `put`, `upload` and `fetch` are what its clients do, from outside."""
+    """One bucket. `put`, `upload` and `fetch` are what its clients do, from outside.
+
+    `other_buckets` holds, by name, the buckets that `copy` may read.
+    """
 
     def __init__(self, now_ms: Callable[[], int], *, bucket: str = "bucket", versioned: bool = True) -> None:
         self._now_ms = now_ms
@@ -23,6 +26,8 @@ class MemoryObjects:
         self._lock = threading.RLock()
         self._versions: dict[str, dict[str, bytes]] = {}  # key → version id → body, oldest first
         self._grants: dict[str, tuple[str, str, int]] = {}  # URL → method, key, expiry in milliseconds
+        self._written = 0
+        self.other_buckets: dict[str, MemoryObjects] = {}
 
     def presign_put(self, key: str, *, expires_s: int) -> str:
         """See `ports.ObjectStore.presign_put`; `upload` accepts it."""
@@ -60,6 +65,25 @@ class MemoryObjects:
             self.put(key, body)
             return True
 
+    def put_file(self, key: str, path: Path) -> None:
+        """See `ports.ObjectStore.put_file`."""
+        self.put(key, path.read_bytes())
+
+    def copy(self, source_key: str, key: str, *, bucket: str | None = None) -> None:
+        """See `ports.ObjectStore.copy`; from `other_buckets`, where one is named."""
+        source = self if bucket is None else self.other_buckets.get(bucket)
+        if source is None:
+            raise NotFound(f"no bucket {bucket}")
+        self.put(key, source.read(source_key))
+
+    def erase(self, prefix: str) -> int:
+        """See `ports.ObjectStore.erase`. Raises ValueError for an empty prefix."""
+        if not prefix:
+            raise ValueError("an empty prefix would erase the bucket")
+        with self._lock:
+            gone = [key for key in self._versions if key.startswith(prefix)]
+            return sum(len(self._versions.pop(key)) for key in gone)
+
     def put(self, key: str, body: bytes) -> str | None:
         """Store a new version as a client's upload does; its id, None in an unversioned bucket."""
         with self._lock:
@@ -67,7 +91,8 @@ class MemoryObjects:
             if not self._versioned:
                 versions["null"] = bytes(body)
                 return None
-            version_id = f"v{len(versions) + 1}"
+            self._written += 1
+            version_id = f"v{self._written}"
             versions[version_id] = bytes(body)
             return version_id
 

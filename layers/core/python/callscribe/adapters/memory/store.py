@@ -2,15 +2,17 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from callscribe.domain.records import Change, Record, identity
-from callscribe.errors import Conflict
+from callscribe.domain.counters import Counter
+from callscribe.domain.records import Adjustment, Change, Record, Step, identity
+from callscribe.errors import Conflict, Exhausted
 
 R = TypeVar("R", bound=Record)
 Key = tuple[str | int, ...]
 
-TRANSACTION_CHANGES = 100  # as DynamoDB's TransactWriteItems
+TRANSACTION_STEPS = 100  # as DynamoDB's TransactWriteItems
 
 
 class MemoryStore:
@@ -54,17 +56,33 @@ class MemoryStore:
         found = [(due_ms, key, record) for due_ms, key, record in dated if due_ms is not None and due_ms <= now_ms]
         return [record for _, _, record in sorted(found, key=lambda row: row[:2])[:limit]]
 
-    def commit(self, *changes: Change) -> None:
+    def commit(self, *steps: Step) -> None:
         """See `ports.Store.commit`. Raises ValueError for what no transaction can hold."""
-        _check(changes)
+        changes = tuple(step for step in steps if isinstance(step, Change))
+        adjustments = [step for step in steps if isinstance(step, Adjustment)]
+        _check(steps)
         with self._lock:
             for change in changes:
                 self._require(change)
+            stored = [self._to_adjust(adjustment) for adjustment in adjustments]
+            adjusted = [_adjusted(*pair) for pair in zip(stored, adjustments, strict=True)]
             for change in changes:
                 self._apply(change)
+            for record in adjusted:
+                self._records(type(record))[identity(record)] = record
         for change in changes:
             if change.before is None:
                 self._announce(change.after)
+
+    def count(self, scope: str, name: str, *, forget_at_ms: int | None = None) -> int:
+        """See `ports.Store.count`."""
+        with self._lock:
+            counters = self._records(Counter)
+            known = counters.get((scope, name)) or Counter(scope, name)
+            expiry_ms = forget_at_ms if known.forget_at_ms is None else known.forget_at_ms
+            counted = replace(known, value=known.value + 1, version=known.version + 1, forget_at_ms=expiry_ms)
+            counters[(scope, name)] = counted
+            return counted.value
 
     def on_insert(self, kind: type[R], callback: Callable[[R], None]) -> None:
         """Call back after every transaction that inserts such a record, in its thread: the table's stream."""
@@ -100,6 +118,13 @@ class MemoryStore:
         if (None if stored is None else stored.version) != wanted:
             raise Conflict(f"{kind.__name__} changed since it was read")
 
+    def _to_adjust(self, adjustment: Adjustment) -> Any:
+        kind, key = _place(adjustment)
+        stored = self._records(kind).get(key)
+        if stored is None:
+            raise Conflict(f"there is no {kind.__name__} to adjust")
+        return stored
+
     def _apply(self, change: Change) -> None:
         kind, key = _place(change)
         if change.after is None:
@@ -113,16 +138,26 @@ class MemoryStore:
                 callback(record)
 
 
-def _place(change: Change) -> tuple[type[Any], Key]:
-    record = change.after if change.before is None else change.before
+def _adjusted(stored: Any, adjustment: Adjustment) -> Any:
+    fields = {name: getattr(stored, name) + by for name, by in adjustment.add.items()}
+    if any(fields[name] < 0 for name, by in adjustment.add.items() if by < 0):
+        raise Exhausted(f"{type(stored).__name__} does not hold so much")
+    return replace(stored, **fields, version=stored.version + 1)
+
+
+def _place(step: Step) -> tuple[type[Any], Key]:
+    if isinstance(step, Adjustment):
+        return type(step.record), identity(step.record)
+    record = step.after if step.before is None else step.before
     return type(record), identity(record)
 
 
-def _check(changes: tuple[Change, ...]) -> None:
-    if len(changes) > TRANSACTION_CHANGES:
-        raise ValueError(f"a transaction holds at most {TRANSACTION_CHANGES} changes")
+def _check(steps: tuple[Step, ...]) -> None:
+    if len(steps) > TRANSACTION_STEPS:
+        raise ValueError(f"a transaction holds at most {TRANSACTION_STEPS} changes")
+    changes = [step for step in steps if isinstance(step, Change)]
     if any(change.before is None and change.after is None for change in changes):
         raise ValueError("a change needs a record before or after it")
     moved = [c for c in changes if c.before and c.after and _place(c) != _place(Change(None, c.after))]
-    if moved or len({_place(change) for change in changes}) < len(changes):
+    if moved or len({_place(step) for step in steps}) < len(steps):
         raise ValueError("a transaction changes each record once, and never its key")

@@ -9,6 +9,7 @@ DIALECT = Dialect(
     name="presign",
     title="Presigned upload and callback",
     user_agent="Invox-Medical-Webhook/1.0",
+    needs=("store", "uploads", "results", "webhooks", "keyring"),
     builder="callscribe.dialects.presign.routes:build",
     callback_renderer="callscribe.dialects.presign.mapping:render_callback",
     options={

@@ -1,9 +1,8 @@
 """Between the vendor's words and ours; pure, and free of any HTTP framework, because callbacks are rendered by it."""
 
-import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from callscribe import exports
@@ -34,12 +33,10 @@ PENDING, COMPLETED, ERROR = "PENDING", "COMPLETED", "ERROR"
 _STATUS: Final = {JobState.COMPLETED: COMPLETED, JobState.FAILED: ERROR}
 
 INLINE_BYTES: Final = 4_000_000  # what a gateway and a Lambda surely let through
-_LANGUAGE: Final = re.compile(r"auto|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 # Subtitles of more text take seconds to make in a small function; this is about five hours of speech.
 SUBTITLED_CHARACTERS: Final = 250_000
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 
 # Error → status and `errorType` (P-07, P-08, P-09, P-A5; the rest is ours). The nearest base class counts.
 REFUSALS: Final[Mapping[type[Exception], tuple[int, str | None]]] = {
@@ -81,13 +78,6 @@ def media_type(given: str) -> tuple[str, tuple[str, ...]]:
     return listed, tuple(f"mimeType {step}" for step, was_needed in steps.items() if was_needed)
 
 
-def language(given: str | None) -> str | None:
-    """A BCP 47 tag, or None for the engine to decide. Raises Invalid."""
-    if given is not None and not _LANGUAGE.fullmatch(given):
-        raise Invalid("language", 'must be a BCP 47 tag such as en or pt-BR, or "auto"')
-    return None if given in (None, "auto") else given
-
-
 def request_id(given: str) -> tuple[str, tuple[str, ...]]:
     """An id that one of our jobs may have, and the leniencies that took. Raises NotFound: any other is unknown."""
     if not _REQUEST_ID.fullmatch(given):
@@ -95,18 +85,6 @@ def request_id(given: str) -> tuple[str, tuple[str, ...]]:
     if _UUID.fullmatch(given) and given != given.lower():  # RFC 9562: a UUID is read in either case
         return given.lower(), ("requestId lower-cased",)
     return given, ()
-
-
-def idempotency_key(given: str | None) -> str | None:
-    """The Idempotency-Key header, None where it is missing. Raises Invalid."""
-    if given is not None and not _IDEMPOTENCY_KEY.fullmatch(given):
-        raise Invalid("Idempotency-Key", "must be 1 to 255 printable ASCII characters without spaces")
-    return given
-
-
-def fingerprint(values: Sequence[str | None]) -> str:
-    """SHA-256, hex, of what a request means: two bodies that differ only in spelling are the same request."""
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def token_answer(issued: "IssuedToken") -> str:

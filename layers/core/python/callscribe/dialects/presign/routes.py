@@ -2,27 +2,28 @@
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qs
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
+from callscribe.dialects import answers
+from callscribe.dialects.answers import json_response
 from callscribe.dialects.front import (
     Access,
     Call,
     Front,
     Malformed,
-    MethodNotAllowed,
     credentials,
+    fingerprint,
     header,
-    log_refusal,
+    idempotency_key,
+    read_language,
     strict_json,
 )
 from callscribe.dialects.presign import DIALECT, mapping
@@ -110,7 +111,11 @@ def resolver(deps: Deps) -> APIGatewayHttpResolver:
     app = APIGatewayHttpResolver(enable_validation=True, json_body_deserializer=strict_json, debug=False)
     app.include_router(_token_routes(deps))
     app.include_router(_job_routes(deps))
-    app.include_router(_document_routes(deps, app))
+    app.include_router(_link_routes(deps))
+    base_url = deps.settings.public_base_url
+    app.include_router(
+        answers.document_routes(app, title=DIALECT.title, base_url=base_url, openapi_path=OPENAPI, docs_path=DOCS)
+    )
     app.exception_handler(Exception)(_refuse_in_router)
     return app
 
@@ -129,10 +134,11 @@ def _token_routes(deps: Deps) -> Router:
     def issue_token() -> Response[str]:
         try:
             key_id, secret = _presented(router.current_event.raw_event)
-            issued = tokens.issue(deps, accounts.authenticate(deps, key_id=key_id, secret=secret))
+            key = accounts.authenticate(deps, key_id=key_id, secret=secret)
+            issued = tokens.issue(deps, accounts.principal_of(key))
         except Unauthenticated as error:
             return _refuse_in_router(error, challenge=_BASIC)
-        return _json_response(200, mapping.token_answer(issued))
+        return json_response(200, mapping.token_answer(issued))
 
     return router
 
@@ -150,7 +156,7 @@ def _job_routes(deps: Deps) -> Router:
     )
     def generate_presigned_url(body: Annotated[UploadRequest, Body()]) -> Response[str]:
         upload = _create_upload(deps, router.context["call"], router.current_event.raw_event, body)
-        return _json_response(200, mapping.upload_answer(upload))
+        return json_response(200, mapping.upload_answer(upload))
 
     @router.post(
         TRANSCRIPTION,
@@ -160,26 +166,13 @@ def _job_routes(deps: Deps) -> Router:
         security=[{"bearer": []}],
     )
     def get_transcription(body: Annotated[TranscriptionRequest, Body()]) -> Response[str]:
-        return _json_response(200, _transcription(deps, router.context["call"], body.request_id))
+        return json_response(200, _transcription(deps, router.context["call"], body.request_id))
 
     return router
 
 
-def _document_routes(deps: Deps, app: APIGatewayHttpResolver) -> Router:
+def _link_routes(deps: Deps) -> Router:
     router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
-
-    @cache
-    def document() -> str:
-        from callscribe.dialects import docs  # late: OpenAPI's models take longer to load than everything else here
-
-        return docs.openapi(app, title=DIALECT.title, base_url=deps.settings.public_base_url)
-
-    @cache
-    def page() -> tuple[str, dict[str, str]]:
-        from callscribe.dialects import docs  # late, as above
-
-        html = docs.page(document())
-        return html, docs.headers(html)
 
     @router.get(
         RESULT_LINK,
@@ -192,17 +185,6 @@ def _document_routes(deps: Deps, app: APIGatewayHttpResolver) -> Router:
     )
     def open_transcription(token: str) -> Response[str]:
         return Response(302, "text/plain", "", headers={"Location": jobs.open_result_link(deps, token)})
-
-    @router.get(OPENAPI, include_in_schema=False)
-    def openapi() -> Response[str]:
-        return _json_response(200, document())
-
-    @router.get(DOCS, include_in_schema=False)
-    def docs_page() -> Response[str]:
-        if "format=json" in router.current_event.raw_event.get("rawQueryString", ""):  # the page's own link
-            return _json_response(200, document())
-        html, headers = page()
-        return Response(200, "text/html; charset=utf-8", html, headers=headers)
 
     return router
 
@@ -248,17 +230,19 @@ def _presented_in_body(body: str) -> tuple[str, str]:
 
 def _create_upload(deps: Deps, call: Call, event: Mapping[str, Any], body: UploadRequest) -> jobs.Upload:
     listed, leniencies = mapping.media_type(body.mime_type)
-    language, url = mapping.language(body.language), body.callback_url
-    key = mapping.idempotency_key(header(event, "idempotency-key"))
+    language, url = read_language(body.language), body.callback_url
+    key = idempotency_key(event)
     try:
         upload = jobs.create_upload(
             deps,
             _principal(call),
-            dialect=DIALECT.name,
-            media_type=listed,
-            callback_url=url,
-            language=language,
-            idempotency=jobs.Idempotency(key, mapping.fingerprint([listed, url, language])) if key else None,
+            jobs.NewJob(
+                dialect=DIALECT.name,
+                media_type=listed,
+                callback_url=url,
+                language=language,
+                idempotency=jobs.Idempotency(key, fingerprint([listed, url, language])) if key else None,
+            ),
         )
     except OutboundRefused as error:
         raise Invalid("callbackUrl", str(error)) from error
@@ -269,7 +253,7 @@ def _create_upload(deps: Deps, call: Call, event: Mapping[str, Any], body: Uploa
 def _transcription(deps: Deps, call: Call, given: str) -> str:
     request_id, leniencies = mapping.request_id(given)
     try:
-        job = jobs.find(deps, tenant_id=_principal(call).tenant_id, job_id=request_id)
+        job = jobs.find_by_any_id(deps, tenant_id=_principal(call).tenant_id, given=request_id)
     except NotFound as error:
         raise NotFound("requestId: unknown") from error
     call.leniencies.extend(leniencies)
@@ -284,29 +268,12 @@ def _transcription(deps: Deps, call: Call, given: str) -> str:
 
 def _refuse(error: Exception) -> dict[str, Any]:
     """An answer of the contract's shape to whatever was raised before the router."""
-    response = _refuse_in_router(error)
-    return {"statusCode": response.status_code, "headers": response.headers, "body": response.body}
+    return answers.plain(_refuse_in_router(error))
 
 
 def _refuse_in_router(error: Exception, *, challenge: str = "Bearer") -> Response[str]:
-    """The same for what was raised in the router; what is ours to mend is logged. `challenge`: the scheme asked for."""
-    if isinstance(error, RequestValidationError):
-        error = _malformed(error)
-    status, body = mapping.refusal(error)
-    if status >= 500:
-        log_refusal(error)
-    headers = {401: {"WWW-Authenticate": challenge}, 503: {"Retry-After": "1"}}.get(status, {})
-    if isinstance(error, MethodNotAllowed):
-        headers = {"Allow": ", ".join(error.allowed)}
-    return _json_response(status, json.dumps(body, ensure_ascii=False), **headers)
-
-
-def _malformed(error: RequestValidationError) -> Malformed:
-    """The first field that is wrong, by the client's own name for it, and its rule."""
-    first = error.errors()[0]
-    name = next((str(part) for part in reversed(first["loc"]) if part != "body"), "body")
-    rules = {"missing": "is required", "string_type": "must be a string"}
-    return Malformed(name, rules.get(first["type"], str(first["msg"])))
+    """The same for what was raised in the router. `challenge`: the scheme asked for."""
+    return answers.refuse(error, refusal=mapping.refusal, challenge=challenge)
 
 
 def _decorate(event: Mapping[str, Any]) -> dict[str, str]:
@@ -314,10 +281,6 @@ def _decorate(event: Mapping[str, Any]) -> dict[str, str]:
     version = header(event, VERSION_HEADER.lower()) or ""
     echo = {VERSION_HEADER: version} if _VERSION.fullmatch(version) else {}
     return {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **echo}
-
-
-def _json_response(status: int, body: str, **headers: str) -> Response[str]:
-    return Response(status, "application/json", body, headers=headers)
 
 
 def _responses(model: type[Any], *refused: int, done: str = "Done.") -> Any:

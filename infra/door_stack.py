@@ -1,0 +1,220 @@
+"""The door: a container behind a load balancer, for bodies and waits that no gateway lets through. Off by default.
+
+It runs the handlers of all dialects, so its role is the sum of theirs.
+"""
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elb
+from aws_cdk.aws_certificatemanager import Certificate
+from aws_cdk.aws_ecr_assets import Platform
+from constructs import Construct
+
+from callscribe import names
+from infra.api import grant_dialect
+from infra.app_stack import AppStack
+from infra.bundling import ROOT
+from infra.data_stack import DataStack
+from infra.dialects import PARTS
+from infra.findings import CFN_LINT, acknowledge
+from infra.functions import log_group
+from infra.permissions import Grants
+from infra.runtime import variables_of
+from infra.settings import StageSettings
+
+PORT = 8080
+HEALTH = "/healthz"
+CPU, MEMORY_MIB = 1024, 2048
+_ANSWER_S = 60  # beyond the longest wait: the load balancer must not give up before the door does
+_STOP_S = 120  # Fargate's longest
+_SCRATCH = "/scratch"
+
+
+class DoorStack(Stack):
+    """Stack `Callscribe-<stage>-Door`; holds no data. Image and container are made from `functions/door/Dockerfile`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: StageSettings,
+        data: DataStack,
+        app: AppStack,
+        **options: object,
+    ) -> None:
+        super().__init__(scope, construct_id, description="callscribe: the door", **options)  # type: ignore[arg-type]  # passed on as they came
+        self.template_options.metadata = CFN_LINT
+        self._settings, self._data, self._app = settings, data, app
+        # Also where a domain makes it needless: an export cannot go while the deployed door still imports it.
+        app.export_value(app.api.http_api.api_endpoint)
+        self.vpc = self._given_vpc() if settings.door_vpc_id else self._own_vpc()
+        task = self._task()
+        service = self._service(task)
+        self._grant(task)
+        balancer = self._balancer(service)
+        self._scale(service)
+        CfnOutput(self, "DoorUrl", value=f"https://{settings.door_domain_name}")
+        CfnOutput(self, "DoorTarget", value=balancer.load_balancer_dns_name)
+
+    def _own_vpc(self) -> ec2.IVpc:
+        """Two zones, public subnets, no NAT: the tasks reach AWS by addresses of their own, nobody reaches them."""
+        public = ec2.SubnetConfiguration(
+            name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24, map_public_ip_on_launch=False
+        )
+        vpc = ec2.Vpc(self, "Vpc", max_azs=2, nat_gateways=0, subnet_configuration=[public])
+        # Both are free, and keep recordings off the internet gateway.
+        vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        vpc.add_gateway_endpoint("Table", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
+        logs = log_group(self, "RefusedConnections", self._settings)
+        vpc.add_flow_log(
+            "Refused",
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(logs),
+            traffic_type=ec2.FlowLogTrafficType.REJECT,
+        )
+        return vpc
+
+    def _given_vpc(self) -> ec2.IVpc:
+        subnets = list(self._settings.door_subnet_ids)
+        return ec2.Vpc.from_vpc_attributes(
+            self,
+            "Vpc",
+            vpc_id=str(self._settings.door_vpc_id),
+            # CDK wants a zone for each; their names appear nowhere in the template.
+            availability_zones=[f"zone-{number}" for number, _ in enumerate(subnets)],
+            public_subnet_ids=subnets,
+        )
+
+    def _task(self) -> ecs.FargateTaskDefinition:
+        task = ecs.FargateTaskDefinition(
+            self,
+            "Task",
+            cpu=CPU,
+            memory_limit_mib=MEMORY_MIB,
+            runtime_platform=ecs.RuntimePlatform(
+                cpu_architecture=ecs.CpuArchitecture.ARM64, operating_system_family=ecs.OperatingSystemFamily.LINUX
+            ),
+            volumes=[ecs.Volume(name="scratch")],
+        )
+        container = self._container(task)
+        container.add_mount_points(ecs.MountPoint(container_path=_SCRATCH, source_volume="scratch", read_only=False))
+        acknowledge(task, {"AwsSolutions-ECS2": "the variables are names of resources and settings, none is a secret"})
+        execution = task.obtain_execution_role()
+        acknowledge(execution, {"AwsSolutions-IAM5[Resource::*]": "ECR gives its log-in token on the resource * only"})
+        return task
+
+    def _container(self, task: ecs.FargateTaskDefinition) -> ecs.ContainerDefinition:
+        image = ecs.ContainerImage.from_asset(
+            str(ROOT), file="functions/door/Dockerfile", platform=Platform.LINUX_ARM64
+        )
+        container = task.add_container(
+            "Door",
+            image=image,
+            environment=self._environment(),
+            logging=ecs.LogDriver.aws_logs(stream_prefix="door", log_group=log_group(self, "Logs", self._settings)),
+            readonly_root_filesystem=True,
+            linux_parameters=self._linux(),
+            stop_timeout=Duration.seconds(_STOP_S),
+            port_mappings=[ecs.PortMapping(container_port=PORT)],
+        )
+        container.add_ulimits(ecs.Ulimit(name=ecs.UlimitName.NOFILE, soft_limit=8_192, hard_limit=8_192))
+        return container
+
+    def _linux(self) -> ecs.LinuxParameters:
+        linux = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
+        linux.drop_capabilities(ecs.Capability.ALL)
+        return linux
+
+    def _environment(self) -> dict[str, str]:
+        variables = variables_of(self._settings, self._data, base_url=self._app.api.base_url)
+        return {
+            **variables.values,
+            names.ENV_FETCH_QUEUE: self._app.fetching.queue.queue_url,
+            names.ENV_STAGE: self._settings.stage,
+            names.ENV_DOOR_TRUSTED_PROXIES: "1",
+            names.ENV_DOOR_WAIT_S: str(self._settings.door_wait_s),
+        }
+
+    def _service(self, task: ecs.FargateTaskDefinition) -> ecs.FargateService:
+        cluster = ecs.Cluster(self, "Cluster", vpc=self.vpc, container_insights_v2=ecs.ContainerInsights.ENABLED)
+        group = ec2.SecurityGroup(self, "TaskGroup", vpc=self.vpc, allow_all_outbound=False, description="the door")
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS endpoints")
+        return ecs.FargateService(
+            self,
+            "Service",
+            cluster=cluster,
+            task_definition=task,
+            security_groups=[group],
+            assign_public_ip=True,
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+            min_healthy_percent=100,
+            max_healthy_percent=200,
+            circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
+            health_check_grace_period=Duration.seconds(60),
+        )
+
+    def _grant(self, task: ecs.FargateTaskDefinition) -> None:
+        """What the Lambda of each dialect may do."""
+        grants = Grants(task.task_role)
+        for part in PARTS.values():
+            grant_dialect(grants, part, self._data, self._app.fetching.queue)
+
+    def _balancer(self, service: ecs.FargateService) -> elb.ApplicationLoadBalancer:
+        settings = self._settings
+        group = ec2.SecurityGroup(
+            self, "BalancerGroup", vpc=self.vpc, allow_all_outbound=False, description="load balancer of the door"
+        )
+        balancer = elb.ApplicationLoadBalancer(
+            self,
+            "Balancer",
+            vpc=self.vpc,
+            internet_facing=True,
+            security_group=group,
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+            idle_timeout=Duration.seconds(settings.door_wait_s + _ANSWER_S),
+            deletion_protection=settings.door_deletion_protection,
+            drop_invalid_header_fields=True,
+        )
+        self._listen(balancer, service)
+        acknowledge(group, {"AwsSolutions-EC23": "the door is a public API: its only open port is that of TLS"})
+        acknowledge(
+            balancer,
+            {"AwsSolutions-ELB2": "an access log would hold whole paths, and result links carry their token there"},
+        )
+        return balancer
+
+    def _listen(self, balancer: elb.ApplicationLoadBalancer, service: ecs.FargateService) -> None:
+        """TLS only: whoever comes by plain HTTP would have sent the key already."""
+        settings = self._settings
+        certificate = Certificate.from_certificate_arn(self, "Certificate", str(settings.door_certificate_arn))
+        listener = balancer.add_listener(
+            "Https",
+            port=443,
+            protocol=elb.ApplicationProtocol.HTTPS,
+            certificates=[certificate],
+            ssl_policy=elb.SslPolicy.TLS13_RES,
+            open=True,
+        )
+        listener.add_targets(
+            "Door",
+            port=PORT,
+            protocol=elb.ApplicationProtocol.HTTP,
+            targets=[service],
+            # A container that is to go first answers those who wait.
+            deregistration_delay=Duration.seconds(settings.door_wait_s + _ANSWER_S),
+            health_check=elb.HealthCheck(
+                path=HEALTH,
+                healthy_http_codes="200",
+                interval=Duration.seconds(15),
+                timeout=Duration.seconds(5),
+                healthy_threshold_count=2,
+                unhealthy_threshold_count=3,
+            ),
+        )
+
+    def _scale(self, service: ecs.FargateService) -> None:
+        """By work and by held bodies: those who wait take neither."""
+        scaling = service.auto_scale_task_count(min_capacity=1, max_capacity=self._settings.door_max_tasks)
+        scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=60)
+        scaling.scale_on_memory_utilization("Memory", target_utilization_percent=60)

@@ -1,0 +1,53 @@
+"""Audio that jobs name by URL: the queue of what is to be fetched, and the function that fetches it."""
+
+from aws_cdk.aws_lambda_event_sources import SqsEventSource
+from constructs import Construct
+
+from callscribe import names
+from infra.data_stack import DataStack
+from infra.functions import FunctionKit, FunctionSize, python_function
+from infra.permissions import READ_OBJECT, WRITE_OBJECT, WRITE_PARTS, Grants
+from infra.queues import dead_letter_queue, queue
+from infra.runtime import Variables
+
+# After the download: the file goes on to S3, or the job is ended. Lambda's limit of 900 s bounds `fetch_s`.
+_STORE_S = 120
+_BIGGEST_FILE_MB = 2_048
+_SLACK_MB = 512
+
+
+class Fetching(Construct):
+    """Everything between a job's source and its audio. The sweeper asks again for what got lost."""
+
+    def __init__(self, scope: Construct, *, kit: FunctionKit, data: DataStack, variables: Variables) -> None:
+        super().__init__(scope, "Fetching")
+        timeout_s = kit.settings.fetch_s + _STORE_S
+        self.dead_letters = dead_letter_queue(self, "DeadLetters")
+        self.queue = queue(self, "Queue", visibility_s=6 * timeout_s, dead_letters=self.dead_letters)
+        variables.values[names.ENV_FETCH_QUEUE] = self.queue.queue_url
+        wanted = (names.ENV_TABLE, names.ENV_AUDIO_BUCKET, names.ENV_RESULTS_BUCKET, names.ENV_ROOT_KEYS_SECRET)
+        self.function = python_function(
+            self,
+            "fetch_audio",
+            kit,
+            environment=variables.pick(*wanted),
+            size=FunctionSize(memory_mb=1_024, timeout_s=timeout_s, scratch_mb=_BIGGEST_FILE_MB + _SLACK_MB),
+        )
+        self._grant(data, kit.settings.source_buckets)
+        source = SqsEventSource(
+            self.queue,
+            batch_size=1,  # one slow server delays nobody else's audio
+            max_concurrency=kit.settings.fetch_concurrency,
+            report_batch_item_failures=True,
+        )
+        self.function.add_event_source(source)
+
+    def _grant(self, data: DataStack, source_buckets: tuple[str, ...]) -> None:
+        grants = Grants.of(self.function).table(data.table).secret(data.root_keys)
+        for prefix in (names.AUDIO_PREFIX, names.SOURCES_PREFIX, names.RECORDINGS_PREFIX):
+            grants.objects(data.audio, prefix, READ_OBJECT)
+        grants.objects(data.audio, names.AUDIO_PREFIX, WRITE_PARTS).missing_objects(data.audio)
+        grants.objects(data.results, names.RESULTS_PREFIX, WRITE_OBJECT)  # the callback of a job that fails here
+        grants.cleaning_up(data.audio, data.results)
+        for bucket in source_buckets:
+            grants.foreign_objects(bucket)

@@ -1,0 +1,100 @@
+"""Answers that every dialect gives in the same way, each in its own contract's words."""
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from callscribe.dialects.front import Malformed, MethodNotAllowed, log_refusal
+from callscribe.errors import RateLimited
+
+Refusal = Callable[[Exception], tuple[int, Mapping[str, Any]]]
+
+
+def json_response(status: int, body: str, **headers: str) -> Response[str]:
+    """An answer whose body is JSON text."""
+    return Response(status, "application/json", body, headers=headers)
+
+
+def plain(response: Response[str] | Response[bytes]) -> dict[str, Any]:
+    """The same answer as a Lambda handler gives it; bytes in base64, which the gateway undoes."""
+    answer = {"statusCode": response.status_code, "headers": response.headers}
+    if isinstance(response.body, bytes):
+        return {**answer, "body": base64.b64encode(response.body).decode(), "isBase64Encoded": True}
+    return {**answer, "body": response.body}
+
+
+def refuse(error: Exception, *, refusal: Refusal, challenge: str) -> Response[str]:
+    """The contract's answer to an error; what is ours to mend is logged.
+
+    `refusal` gives status and body of any error, `challenge` is the scheme that a 401 asks for.
+    """
+    if isinstance(error, RequestValidationError):
+        error = malformed(error)
+    status, body = refusal(error)
+    if status >= 500:
+        log_refusal(error)
+    return json_response(status, json.dumps(body, ensure_ascii=False), **_headers(error, status, challenge))
+
+
+def malformed(error: RequestValidationError) -> Malformed:
+    """The first field that is wrong, by the client's own name for it, and its rule."""
+    first = error.errors()[0]
+    name = next((str(part) for part in first["loc"] if part != "body"), "body")
+    rules = {"missing": "is required", "string_type": "must be a string"}
+    return Malformed(name, rules.get(first["type"], str(first["msg"])))
+
+
+def document_routes(
+    app: APIGatewayHttpResolver,
+    *,
+    title: str,
+    base_url: str,
+    openapi_path: str,
+    docs_path: str,
+    other_docs_paths: Iterable[str] = (),
+    description: str = "",
+) -> Router:
+    """The dialect's own documentation: its OpenAPI document, and a page (at any of its paths) to read and try it."""
+    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+
+    @cache
+    def document() -> str:
+        from callscribe.dialects import docs  # late: OpenAPI's models take longer to load than everything else here
+
+        return docs.openapi(app, title=title, base_url=base_url, description=description)
+
+    @cache
+    def page() -> tuple[str, dict[str, str]]:
+        from callscribe.dialects import docs  # late, as above
+
+        html = docs.page(document())
+        link = f'<{base_url}{openapi_path}>; rel="service-desc"; type="application/json"'  # RFC 8631
+        return html, {**docs.headers(html), "Link": link}
+
+    @router.get(openapi_path, include_in_schema=False)
+    def openapi() -> Response[str]:
+        return json_response(200, document())
+
+    def docs_page() -> Response[str]:
+        if "format=json" in router.current_event.raw_event.get("rawQueryString", ""):  # the page's own link
+            return json_response(200, document())
+        html, headers = page()
+        return Response(200, "text/html; charset=utf-8", html, headers=headers)
+
+    for path in (docs_path, *other_docs_paths):
+        router.get(path, include_in_schema=False)(docs_page)
+    return router
+
+
+def _headers(error: Exception, status: int, challenge: str) -> dict[str, str]:
+    if isinstance(error, MethodNotAllowed):
+        return {"Allow": ", ".join(error.allowed)}
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(error.retry_after_s)}
+    return {401: {"WWW-Authenticate": challenge}, 503: {"Retry-After": "1"}}.get(status, {})

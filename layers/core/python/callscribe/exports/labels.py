@@ -1,0 +1,19 @@
+"""What a reader sees in place of a voice: its role where that is known well enough, else the speaker's number."""
+
+from collections.abc import Callable
+from typing import Final
+
+from callscribe.domain.roles import Roles
+from callscribe.domain.transcripts import Segment
+from callscribe.exports.text import speaker_label
+
+LEAST_CONFIDENCE: Final = 0.75  # below it a number misleads nobody, a wrong role does
+
+Label = Callable[[Segment], str]
+
+
+def label_by(roles: Roles | None) -> Label:
+    """`Agent` or `Customer` by roles of LEAST_CONFIDENCE or more; else `Speaker 0`, "" where it is unknown."""
+    if roles is None or roles.confidence < LEAST_CONFIDENCE:
+        return lambda segment: speaker_label(segment.speaker)
+    return lambda segment: roles.of(segment).capitalize()

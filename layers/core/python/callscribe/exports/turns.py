@@ -1,0 +1,37 @@
+"""Turns: what a reader reads in one go."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from callscribe.domain.transcripts import Segment, Transcript
+from callscribe.exports.labels import Label
+from callscribe.exports.text import clean
+
+PAUSE_S = 3.0  # a speaker who is silent for so long starts a new turn
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one speaker said from `start_s` on: cleaned, never empty. `label` "" where the speaker is unknown."""
+
+    start_s: float
+    label: str
+    text: str
+
+
+def turns(transcript: Transcript, label: Label) -> Iterator[Turn]:
+    """Runs of segments by one speaker without a long pause; segments without words are left out."""
+    run: list[Segment] = []
+    for segment in transcript.segments:
+        if not clean(segment.text):
+            continue
+        if run and (segment.speaker != run[-1].speaker or segment.start_s - run[-1].end_s >= PAUSE_S):
+            yield _turn(run, label)
+            run = []
+        run.append(segment)
+    if run:
+        yield _turn(run, label)
+
+
+def _turn(run: list[Segment], label: Label) -> Turn:
+    return Turn(run[0].start_s, label(run[0]), " ".join(clean(segment.text) for segment in run))

@@ -1,0 +1,203 @@
+"""Making jobs: by an upload that a client will make, or by a source from which we fetch the audio."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from callscribe.domain.accounts import Tenant
+from callscribe.domain.audio import AudioLimits
+from callscribe.domain.credits import Price
+from callscribe.domain.jobs import IdempotencyRecord, Job, JobNumber, JobState
+from callscribe.domain.records import Change, Step, insert, update
+from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
+from callscribe.errors import Conflict, IdempotencyMismatch, Unavailable
+from callscribe.ports import Deps
+from callscribe.services import accounts
+from callscribe.services.accounts import Principal
+
+_TRIES = 5  # to claim an idempotency key
+_EVENT_GRACE_S = 60  # after a URL's end, how long its upload event may take
+
+Beside = Callable[[Job], Sequence[Step]]  # what is stored in one transaction with a new job
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A job that waits for its audio, and the URL to PUT it to."""
+
+    job: Job
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A client's Idempotency-Key and the SHA-256 (hex) of the body it came with."""
+
+    key: str
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a job's audio is to be fetched from: a URL, or an object (of the audio bucket where `bucket` is None)."""
+
+    url: str | None = None
+    bucket: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What a dialect says about a job that is to be made; see `Job` for what the fields mean."""
+
+    dialect: str
+    media_type: str | None = None
+    callback_url: str | None = None
+    language: str | None = None
+    diarize: bool = True
+    limits: AudioLimits | None = None
+    call: CallFacts = NOTHING_KNOWN
+    kept: bool = True
+    source: Source | None = None  # None: somebody puts the audio to `audio_key`
+    idempotency: Idempotency | None = None
+
+
+def nothing_beside(_job: Job) -> Sequence[Step]:
+    """No further steps."""
+    return ()
+
+
+def create(deps: Deps, principal: Principal, new: NewJob, *, beside: Beside = nothing_beside) -> Job:
+    """Create a job that waits for its audio, which is fetched if it has a source. The same idempotency key gives the
+    same job. The steps of `beside` are stored with a job that is really made.
+
+    Raises OutboundRefused for a URL that breaks a rule, IdempotencyMismatch for a key used with another body, and
+    Conflict when a step of `beside` lost a race.
+    """
+    if new.callback_url is not None:
+        deps.webhooks.check(new.callback_url)
+    if new.source is not None and new.source.url is not None:
+        deps.downloader.check(new.source.url)
+    stored = _store_once(deps, _made(deps, principal, new), new.idempotency, beside)
+    if new.source is not None and stored.source and stored.state is JobState.AWAITING_UPLOAD:
+        _ask_for(deps, stored, new.source)
+    return stored
+
+
+def create_upload(deps: Deps, principal: Principal, new: NewJob) -> Upload:
+    """Create a job that waits for an upload. The same idempotency key gives the same job, with a fresh URL.
+
+    Raises what `create` raises.
+    """
+    return upload_of(deps, create(deps, principal, new))
+
+
+def upload_of(deps: Deps, job: Job) -> Upload:
+    """A fresh URL to PUT the job's audio to."""
+    return Upload(job, deps.uploads.presign_put(job.audio_key, expires_s=deps.settings.upload_url_s))
+
+
+def price_for(tenant: Tenant, principal: Principal) -> Price | None:
+    """What a job of this credential costs; None where the tenant has no plan."""
+    if tenant.plan is None:
+        return None
+    account = principal.pays_from or tenant.plan.account
+    return Price(account, tenant.plan.price_per_s(account))
+
+
+def _ask_for(deps: Deps, job: Job, source: Source) -> None:
+    """Store where the audio is, after the job: no source is without one. Then have it fetched.
+
+    Should the job end in between, its end did not see the source.
+    """
+    deps.uploads.put_if_absent(job.source_key, json.dumps(asdict(source)).encode(), content_type="application/json")
+    now = deps.store.get(Job, job.tenant_id, job.id)
+    if now is None or now.finished:
+        deps.uploads.erase(job.source_key)
+    else:
+        deps.fetch_queue.send({"tenant_id": job.tenant_id, "job_id": job.id})
+
+
+def _made(deps: Deps, principal: Principal, new: NewJob) -> Job:
+    tenant = accounts.get_tenant(deps, principal.tenant_id)
+    now_ms = deps.now_ms()
+    return Job(
+        tenant_id=principal.tenant_id,
+        id=_new_job_id(deps),
+        dialect=new.dialect,
+        key_id=principal.key_id,
+        state=JobState.AWAITING_UPLOAD,
+        created_at_ms=now_ms,
+        deadline_at_ms=now_ms + 1000 * (deps.settings.upload_deadline_s + deps.settings.job_deadline_s),
+        due_at_ms=now_ms + 1000 * _first_look_s(deps, new),
+        media_type=new.media_type,
+        callback_url=new.callback_url,
+        language=new.language,
+        options=principal.options,
+        number=deps.store.count(principal.tenant_id, "jobs"),
+        source=new.source is not None,
+        limits=new.limits,
+        price=price_for(tenant, principal),
+        call=new.call.over(tenant.call),
+        diarize=new.diarize,
+        kept=new.kept,
+    )
+
+
+def _first_look_s(deps: Deps, new: NewJob) -> int:
+    expected_s = deps.settings.upload_url_s if new.source is None else round(deps.settings.fetch_s)
+    return min(expected_s + _EVENT_GRACE_S, deps.settings.upload_deadline_s)
+
+
+def _new_job_id(deps: Deps) -> str:
+    """A version 4 UUID from the injected randomness."""
+    raw = bytearray(deps.random_bytes(16))
+    raw[6] = raw[6] & 0x0F | 0x40
+    raw[8] = raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _store_once(deps: Deps, job: Job, idempotency: Idempotency | None, beside: Beside) -> Job:
+    """The stored job: this one, or the one that an earlier request with the same idempotency key made."""
+    made = [insert(job), insert(JobNumber(job.tenant_id, job.number, job.id)), *beside(job)]
+    if idempotency is None:
+        deps.store.commit(*made)
+        return job
+    for _ in range(_TRIES):
+        earlier = deps.store.get(IdempotencyRecord, job.tenant_id, idempotency.key)
+        known = None if earlier is None else _known(deps, earlier, idempotency)
+        if known is not None:
+            return known
+        try:
+            deps.store.commit(*made, _claim(deps, job, idempotency, earlier))
+        except Conflict:
+            if deps.store.get(IdempotencyRecord, job.tenant_id, idempotency.key) == earlier:
+                raise  # it was not the key that changed
+            continue
+        return job
+    raise Unavailable("the idempotency key changed too often")
+
+
+def _known(deps: Deps, earlier: IdempotencyRecord, idempotency: Idempotency) -> Job | None:
+    """The job that the key stands for; None once it is forgotten, or its job was deleted."""
+    if earlier.forget_at_ms <= deps.now_ms():
+        return None
+    if earlier.body_sha256 != idempotency.body_sha256:
+        raise IdempotencyMismatch("Idempotency-Key", "was used before with another body")
+    return deps.store.get(Job, earlier.tenant_id, earlier.job_id)
+
+
+def _claim(deps: Deps, job: Job, idempotency: Idempotency, earlier: IdempotencyRecord | None) -> Change:
+    forget_at_ms = deps.now_ms() + 1000 * deps.settings.idempotency_s
+    if earlier is not None:
+        return update(earlier, body_sha256=idempotency.body_sha256, job_id=job.id, forget_at_ms=forget_at_ms)
+    return insert(
+        IdempotencyRecord(
+            tenant_id=job.tenant_id,
+            key=idempotency.key,
+            body_sha256=idempotency.body_sha256,
+            job_id=job.id,
+            forget_at_ms=forget_at_ms,
+        )
+    )

@@ -1,0 +1,132 @@
+"""Users, who log in by name and password: made, changed, disabled, and asked who somebody is."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from callscribe.domain import passwords
+from callscribe.domain.accounts import ALL_SCOPES, USER_PREFIX, Login, Scope, User, digest_username
+from callscribe.domain.records import insert, update
+from callscribe.errors import Conflict, Invalid, NotFound, Unauthenticated, Unavailable
+from callscribe.ports import Deps
+from callscribe.services import accounts
+from callscribe.services.accounts import Principal
+
+MAX_USERNAME_CHARACTERS = 255
+MAX_PASSWORD_CHARACTERS = 1_024
+_TRIES = 5  # of a change that lost a race; each one reads again
+
+
+def create_user(
+    deps: Deps, *, tenant_id: str, username: str, password: str, scopes: Iterable[Scope] = ALL_SCOPES
+) -> User:
+    """Add a user. The name is unique in the whole stage, since a log-in names no tenant.
+
+    Raises Invalid for a name that is taken or cannot be one, and for a password that is too long; NotFound.
+    """
+    accounts.get_tenant(deps, tenant_id)
+    _check_username(username)
+    digest = digest_username(username)
+    _require_free(deps, digest)
+    now_ms = deps.now_ms()
+    user = User(
+        tenant_id=tenant_id,
+        id=f"{USER_PREFIX}{deps.random_bytes(8).hex()}",
+        username=username,
+        password_hash=_hashed(deps, password),
+        scopes=frozenset(scopes),
+        created_at_ms=now_ms,
+        password_set_at_ms=now_ms,
+    )
+    try:
+        deps.store.commit(insert(user), insert(Login(digest, tenant_id, user.id)))
+    except Conflict:
+        _require_free(deps, digest)
+        raise
+    return user
+
+
+def list_users(deps: Deps, tenant_id: str) -> list[User]:
+    """All users of a tenant, newest first, disabled ones included."""
+    return list(deps.store.listed(User, tenant_id))
+
+
+def set_password(deps: Deps, *, tenant_id: str, user_id: str, password: str) -> User:
+    """Replace the password; every log-in by the old one ends at once. Raises Invalid, NotFound."""
+    hashed = _hashed(deps, password)
+    return _changed(deps, tenant_id, user_id, password_hash=hashed, password_set_at_ms=deps.now_ms())
+
+
+def disable_user(deps: Deps, *, tenant_id: str, user_id: str) -> User:
+    """Shut a user out, tokens included, at once. Disabling twice keeps the first moment. Raises NotFound."""
+    user = _the(deps, tenant_id, user_id)
+    return user if user.disabled_at_ms is not None else _changed(deps, tenant_id, user_id, disabled_at_ms=deps.now_ms())
+
+
+def enable_user(deps: Deps, *, tenant_id: str, user_id: str) -> User:
+    """Let a user in again; tokens that have not expired meanwhile count again, too. Raises NotFound."""
+    return _changed(deps, tenant_id, user_id, disabled_at_ms=None)
+
+
+def authenticate(deps: Deps, *, username: str, password: str) -> Principal:
+    """Who logs in. Raises Unauthenticated, in the same time and words whether or not there is such a user.
+
+    Nothing is remembered between two calls, so that a disabled user or an old password is refused at once; each call
+    costs one scrypt.
+    """
+    user = _find(deps, username)
+    right = passwords.matches(passwords.NOBODYS if user is None else user.password_hash, password)
+    if user is None or not right or user.disabled_at_ms is not None:
+        raise Unauthenticated("the credential is not valid")
+    if passwords.outdated(user.password_hash):
+        with suppress(Conflict):  # another log-in was first, or the password has just been replaced
+            deps.store.commit(update(user, password_hash=_hashed(deps, password)))
+    return accounts.principal_of(user)
+
+
+def _find(deps: Deps, username: str) -> User | None:
+    """The user of this name. Reads twice in any case, so that the time does not tell."""
+    digest = digest_username(username)
+    login = deps.store.get(Login, digest) or Login(digest, tenant_id="nobody", user_id=digest)
+    return deps.store.get(User, login.tenant_id, login.user_id)
+
+
+def _the(deps: Deps, tenant_id: str, user_id: str) -> User:
+    user = deps.store.get(User, tenant_id, user_id)
+    if user is None:
+        raise NotFound(f"no user {user_id}")
+    return user
+
+
+def _changed(deps: Deps, tenant_id: str, user_id: str, **fields: Any) -> User:
+    for _ in range(_TRIES):
+        change = update(_the(deps, tenant_id, user_id), **fields)
+        try:
+            deps.store.commit(change)
+        except Conflict:
+            continue
+        changed: User = change.after
+        return changed
+    raise Unavailable(f"user {user_id} changed too often")
+
+
+def _require_free(deps: Deps, digest: str) -> None:
+    if deps.store.get(Login, digest) is not None:
+        raise Invalid("username", "is taken")
+
+
+def _check_username(username: str) -> None:
+    if not 1 <= len(username) <= MAX_USERNAME_CHARACTERS:
+        raise Invalid("username", f"must have 1 to {MAX_USERNAME_CHARACTERS} characters")
+    if ":" in username:
+        raise Invalid("username", "must not hold a colon, which ends the name in Basic authentication")
+    try:
+        username.encode()
+    except UnicodeEncodeError as error:
+        raise Invalid("username", "must be text that UTF-8 can write") from error
+
+
+def _hashed(deps: Deps, password: str) -> str:
+    if not 1 <= len(password) <= MAX_PASSWORD_CHARACTERS:
+        raise Invalid("password", f"must have 1 to {MAX_PASSWORD_CHARACTERS} characters")
+    return passwords.hash_password(password, salt=deps.random_bytes(passwords.SALT_BYTES))

@@ -1,0 +1,215 @@
+"""One small stage in memory: the dialect's handler, its clock, and what a client and the pipeline do to it."""
+
+import base64
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jwt
+
+from callscribe import dialects
+from callscribe.adapters.memory import (
+    ManualClock,
+    MemoryDownloads,
+    MemoryInspector,
+    MemoryObjects,
+    MemoryQueue,
+    MemoryStore,
+    MemoryWebhooks,
+    memory_deps,
+)
+from callscribe.domain.accounts import ALL_SCOPES, Scope
+from callscribe.domain.callbacks import Callback
+from callscribe.domain.credits import Account, Plan
+from callscribe.domain.jobs import Job
+from callscribe.domain.transcripts import Segment, Transcript, Word, to_json
+from callscribe.errors import FailureCode
+from callscribe.ports import Deps, Settings
+from callscribe.services import accounts, jobs, ledger, refresh, sources, users
+from tests.dialects.conftest import Answer, Client
+
+AI = "/billing/api/v2/ai"
+PLAIN = "/billing/api/v2"
+LOGIN = f"{AI}/authentication/login"
+REFRESH = f"{AI}/authentication/refresh"
+USAGE = f"{AI}/usage"
+JOBS = f"{AI}/transcriptions"
+OPENAPI = f"{PLAIN}/openapi.json"
+API_DOCS = f"{PLAIN}/api-docs"
+CALLBACK_URL = "https://hooks.example.com/transcriptions"
+AUDIO_URL = "https://recordings.example.com/1767880680.42.wav"
+PASSWORD = "a pass:word"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+TRANSCRIPT = Transcript(
+    segments=(
+        Segment("good morning", 0.05, 2.26, 0, "0", 0.9, (Word("good", 0.05, 0.4, 0.95), Word("morning", 0.4, 2.26, 0.85))),
+        Segment("I need help", 2.4000001, 3.0, 1, "1", 0.8),
+        Segment("of course", 3.5, 4.0, 0, "0", None),
+    ),
+    language="en",
+    language_probability=None,
+    engine="pocketsphinx",
+    model="en-us",
+    duration_s=4.2,
+    speech_s=3.2,
+)  # fmt: skip
+
+
+def basic(username: str, password: str) -> dict[str, str]:
+    """The Authorization header of a user."""
+    return {"authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
+
+
+@dataclass(frozen=True)
+class SomeUser:
+    """Somebody who may log in."""
+
+    tenant_id: str
+    username: str
+    password: str
+
+    @property
+    def header(self) -> dict[str, str]:
+        return basic(self.username, self.password)
+
+
+@dataclass
+class World:
+    """A stage with as many tenants as a test makes."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
+    downloads: MemoryDownloads = field(default_factory=MemoryDownloads)
+    inspector: MemoryInspector = field(default_factory=MemoryInspector)
+    settings: Settings = field(default_factory=lambda: Settings(public_base_url="https://callscribe.example"))
+
+    def __post_init__(self) -> None:
+        self.uploads = MemoryObjects(self.clock, bucket="uploads")
+        self.results = MemoryObjects(self.clock, bucket="results")
+        self.fetch_queue = MemoryQueue(self.clock)
+        self.deps: Deps = memory_deps(
+            store=self.store,
+            uploads=self.uploads,
+            results=self.results,
+            webhooks=self.webhooks,
+            downloader=self.downloads,
+            inspector=self.inspector,
+            fetch_queue=self.fetch_queue,
+            settings=self.settings,
+            now_ms=self.clock,
+        )
+        self.dialect = dialects.load("mor")
+        self.anonymous = Client(self.dialect.build(self.deps))
+        self._users = 0
+
+    def tenant(self, *, plan: Plan | None = None, funds: int = 0) -> str:
+        """The id of a new tenant, which has so much in the account of its plan."""
+        tenant = accounts.create_tenant(self.deps, name="a tenant")
+        if plan is not None:
+            accounts.change_tenant(self.deps, tenant.id, plan=plan)
+            self.top_up(tenant.id, plan.account, funds)
+        return tenant.id
+
+    def top_up(self, tenant_id: str, account: Account, amount: int) -> None:
+        """Add to what a tenant has."""
+        if amount:
+            ledger.top_up(
+                self.deps, tenant_id=tenant_id, account=account, amount=amount, reference=f"{account}-{self.clock()}"
+            )
+
+    def user(
+        self,
+        *,
+        tenant_id: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        scopes: frozenset[Scope] = ALL_SCOPES,
+    ) -> SomeUser:
+        """A new user, of a new tenant unless one is named."""
+        self._users += 1
+        made = SomeUser(tenant_id or self.tenant(), username or f"user {self._users}", password or PASSWORD)
+        users.create_user(
+            self.deps, tenant_id=made.tenant_id, username=made.username, password=made.password, scopes=scopes
+        )
+        return made
+
+    def client(self, *, tenant_id: str | None = None, scopes: frozenset[Scope] = ALL_SCOPES, **how: Any) -> Client:
+        """A client with a fresh access token, without the price of hashing a password."""
+        key, _ = accounts.create_key(
+            self.deps, tenant_id=tenant_id or self.tenant(), name="a key", scopes=scopes, **how
+        )
+        session = refresh.log_in(self.deps, accounts.principal_of(key), life_s=900)
+        return self.anonymous.with_token(session.access.token)
+
+    def tenant_of(self, client: Client) -> str:
+        """Whose access token a client carries."""
+        claims = jwt.decode(str(client.token), options={"verify_signature": False})
+        return str(claims["tenant"])
+
+    def create(self, client: Client, **fields: Any) -> dict[str, Any]:
+        """The answer to a new job."""
+        answer = client.send("POST", JOBS, fields=fields)
+        assert answer.status == 201, answer.text
+        made: dict[str, Any] = answer.json
+        return made
+
+    def job(self, uuid: str) -> Job:
+        """The job of a uuid, whoever owns it."""
+        return next(job for job in self.store.all(Job) if job.id == uuid)
+
+    def prepare(self, uuid: str) -> Job:
+        """Let the pipeline's services take a job to where it is transcribed."""
+        job = self.job(uuid)
+        version_id = self.uploads.put(job.audio_key, b"RIFF")
+        jobs.uploaded(self.deps, tenant_id=job.tenant_id, job_id=job.id, version_id=version_id)
+        return jobs.prepare(self.deps, tenant_id=job.tenant_id, job_id=job.id)
+
+    def complete(self, uuid: str, transcript: Transcript = TRANSCRIPT) -> Job:
+        """Let the pipeline's services take a job to its end."""
+        job = self.prepare(uuid)
+        self.results.put(job.transcript_key, to_json(transcript))
+        return jobs.finish(self.deps, tenant_id=job.tenant_id, job_id=job.id, render=self.dialect.renderer())
+
+    def fail(self, uuid: str, code: FailureCode = FailureCode.AUDIO_UNREADABLE) -> Job:
+        """Let the pipeline's services end a job without a transcript."""
+        job = self.job(uuid)
+        return jobs.fail(self.deps, tenant_id=job.tenant_id, job_id=job.id, render=self.dialect.renderer(), code=code)
+
+    def completed(self, client: Client, transcript: Transcript = TRANSCRIPT, **fields: Any) -> dict[str, Any]:
+        """The first answer to a job that has been completed since."""
+        made = self.create(client, **fields)
+        self.complete(made["uuid"], transcript)
+        return made
+
+    def fetch(self) -> None:
+        """Let the fetching function do what its queue says."""
+        for message in self.fetch_queue.take():
+            sources.fetch(
+                self.deps,
+                tenant_id=str(message["tenant_id"]),
+                job_id=str(message["job_id"]),
+                render=self.dialect.renderer(),
+            )
+
+    def callback(self, uuid: str) -> dict[str, Any] | None:
+        """The body of a job's callback, None where there is none."""
+        rows = [row for row in self.store.all(Callback) if row.job_id == uuid]
+        body: dict[str, Any] | None = json.loads(self.results.read(rows[-1].body_key)) if rows else None
+        return body
+
+    def remains(self, uuid: str) -> list[str]:
+        """Keys of all objects whose name holds the job's id."""
+        return [key for key in (*self.uploads.keys(), *self.results.keys()) if uuid in key]
+
+
+def long_transcript(segments: int, text: str) -> Transcript:
+    """A transcript of many segments, all with the same text."""
+    made = tuple(Segment(text, float(n), n + 0.5, 0, "0", None) for n in range(segments))
+    return replace(TRANSCRIPT, segments=made, duration_s=float(segments))
+
+
+def status(client: Client, given: object) -> Answer:
+    """Ask how a job stands."""
+    return client.send("GET", f"{JOBS}/{given}")
