@@ -81,7 +81,7 @@ accuracy: setup  ## Word error rate of the embedded engine on genuine clips; wor
 	@$(RUN) benchmarks.accuracy
 
 .PHONY: bench
-bench: setup  ## Run the benchmarks, or one: NAME=overhead (single jobs), NAME=load (25 at once and their memory)
+bench: setup  ## Run the benchmarks, or one: NAME=overhead, load (25 at once, memory), pack, sim (a GPU pool's day), cost
 	@$(RUN) benchmarks $(NAME)
 
 .PHONY: security

@@ -14,7 +14,7 @@ from infra.data_stack import DataStack
 from infra.dialects import PARTS, DialectPart
 from infra.findings import acknowledge
 from infra.functions import DocumentsLayer, FunctionKit, FunctionSize, log_group, python_function
-from infra.permissions import READ_OBJECT, WRITE_OBJECT, Grants
+from infra.permissions import READ_OBJECT, READ_VERSION, WRITE_OBJECT, Grants
 from infra.runtime import Variables
 from infra.settings import StageSettings
 
@@ -39,15 +39,15 @@ class Api(Construct):
         super().__init__(scope, "Api")
         self._kit = kit
         self.urls: dict[str, FunctionUrl] = {}
-        landing = python_function(self, "landing", kit, size=FunctionSize(memory_mb=256, timeout_s=10))
-        self.functions: list[Function] = [landing]
+        self.landing = python_function(self, "landing", kit, size=FunctionSize(memory_mb=256, timeout_s=10))
+        self.dialects: list[Function] = []
         self.http_api = gateway.HttpApi(
             self,
             "Http",
             api_name=f"{names.SERVICE}-{kit.settings.stage}",
             create_default_stage=False,
             cors_preflight=_cors(kit.settings),
-            default_integration=HttpLambdaIntegration("Landing", landing),
+            default_integration=HttpLambdaIntegration("Landing", self.landing),
         )
         acknowledge(
             self,
@@ -55,6 +55,11 @@ class Api(Construct):
         )
         self._stage = self._default_stage()
         self.domain_target = self._custom_domain()
+
+    @property
+    def functions(self) -> list[Function]:
+        """All of the API's Lambdas."""
+        return [self.landing, *self.dialects]
 
     @property
     def base_url(self) -> str:
@@ -70,7 +75,7 @@ class Api(Construct):
             part = PARTS[dialect]
             function = self._dialect_function(dialect, part, variables)
             grant_dialect(Grants.of(function), part, data, fetch_queue)
-            self.functions.append(function)
+            self.dialects.append(function)
             integration = HttpLambdaIntegration(dialect.title(), function)
             for path in _routes(dialect):
                 self.http_api.add_routes(path=path, methods=[gateway.HttpMethod.ANY], integration=integration)
@@ -153,8 +158,8 @@ def _routes(dialect: str) -> list[str]:
 def grant_dialect(grants: Grants, part: DialectPart, data: DataStack, fetch_queue: Queue) -> None:
     """What the use cases of a dialect do, whichever process runs them."""
     grants.table(data.table).secret(data.root_keys)
-    for prefix in part.reads:
-        grants.objects(data.audio, prefix, READ_OBJECT)
+    for prefix in part.reads:  # of a job's audio that version which was transcribed
+        grants.objects(data.audio, prefix, READ_VERSION if prefix == names.AUDIO_PREFIX else READ_OBJECT)
     for prefix in part.writes:
         grants.objects(data.audio, prefix, WRITE_OBJECT)
     grants.objects(data.results, names.RESULTS_PREFIX, part.results).missing_objects(data.results)

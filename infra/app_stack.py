@@ -55,11 +55,13 @@ class AppStack(Stack):
             drained_dead_letters=pipeline.work_dead_letters,
             queues=[data.uploads, fetching.queue, pipeline.work, callbacks.queue],
             work=pipeline.work,
+            fetches=fetching.queue,
             machines=[pipeline.transcription.machine, callbacks.machine.machine],
             functions=[*functions, self.sweeper.function],
             prepare=pipeline.prepare,
             on_record=callbacks.on_record,
             deliver=callbacks.deliver,
+            dialects=self.api.dialects,
             http_api=self.api.http_api,
         )
         Monitoring(self, settings=self._settings, watched=watched)

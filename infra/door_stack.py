@@ -9,9 +9,11 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk.aws_certificatemanager import Certificate
 from aws_cdk.aws_ecr_assets import Platform
+from aws_cdk.aws_logs import FilterPattern
 from constructs import Construct
 
 from callscribe import names
+from infra.alarms import PERIOD, SERVER_ERROR_LOG, UNEXPECTED_LOG, Alarms, topic_of_another_stack
 from infra.api import grant_dialect
 from infra.app_stack import AppStack
 from infra.bundling import ROOT
@@ -29,6 +31,8 @@ CPU, MEMORY_MIB = 1024, 2048
 _ANSWER_S = 60  # beyond the longest wait: the load balancer must not give up before the door does
 _STOP_S = 120  # Fargate's longest
 _SCRATCH = "/scratch"
+_SCALE_AT_PERCENT = 60
+_FULL_PERCENT = 85  # of memory, in one container: the others do not relieve it of the bodies it holds
 
 
 class DoorStack(Stack):
@@ -49,12 +53,15 @@ class DoorStack(Stack):
         self._settings, self._data, self._app = settings, data, app
         # Also where a domain makes it needless: an export cannot go while the deployed door still imports it.
         app.export_value(app.api.http_api.api_endpoint)
+        self.logs = log_group(self, "Logs", settings)
         self.vpc = self._given_vpc() if settings.door_vpc_id else self._own_vpc()
         task = self._task()
         service = self._service(task)
         self._grant(task)
-        balancer = self._balancer(service)
+        balancer = self._balancer()
+        targets = self._listen(balancer, service)
         self._scale(service)
+        self._watch(service, balancer, targets)
         CfnOutput(self, "DoorUrl", value=f"https://{settings.door_domain_name}")
         CfnOutput(self, "DoorTarget", value=balancer.load_balancer_dns_name)
 
@@ -112,7 +119,7 @@ class DoorStack(Stack):
             "Door",
             image=image,
             environment=self._environment(),
-            logging=ecs.LogDriver.aws_logs(stream_prefix="door", log_group=log_group(self, "Logs", self._settings)),
+            logging=ecs.LogDriver.aws_logs(stream_prefix="door", log_group=self.logs),
             readonly_root_filesystem=True,
             linux_parameters=self._linux(),
             stop_timeout=Duration.seconds(_STOP_S),
@@ -160,7 +167,7 @@ class DoorStack(Stack):
         for part in PARTS.values():
             grant_dialect(grants, part, self._data, self._app.fetching.queue)
 
-    def _balancer(self, service: ecs.FargateService) -> elb.ApplicationLoadBalancer:
+    def _balancer(self) -> elb.ApplicationLoadBalancer:
         settings = self._settings
         group = ec2.SecurityGroup(
             self, "BalancerGroup", vpc=self.vpc, allow_all_outbound=False, description="load balancer of the door"
@@ -176,7 +183,6 @@ class DoorStack(Stack):
             deletion_protection=settings.door_deletion_protection,
             drop_invalid_header_fields=True,
         )
-        self._listen(balancer, service)
         acknowledge(group, {"AwsSolutions-EC23": "the door is a public API: its only open port is that of TLS"})
         acknowledge(
             balancer,
@@ -184,7 +190,7 @@ class DoorStack(Stack):
         )
         return balancer
 
-    def _listen(self, balancer: elb.ApplicationLoadBalancer, service: ecs.FargateService) -> None:
+    def _listen(self, balancer: elb.ApplicationLoadBalancer, service: ecs.FargateService) -> elb.ApplicationTargetGroup:
         """TLS only: whoever comes by plain HTTP would have sent the key already."""
         settings = self._settings
         certificate = Certificate.from_certificate_arn(self, "Certificate", str(settings.door_certificate_arn))
@@ -196,7 +202,7 @@ class DoorStack(Stack):
             ssl_policy=elb.SslPolicy.TLS13_RES,
             open=True,
         )
-        listener.add_targets(
+        return listener.add_targets(
             "Door",
             port=PORT,
             protocol=elb.ApplicationProtocol.HTTP,
@@ -216,5 +222,26 @@ class DoorStack(Stack):
     def _scale(self, service: ecs.FargateService) -> None:
         """By work and by held bodies: those who wait take neither."""
         scaling = service.auto_scale_task_count(min_capacity=1, max_capacity=self._settings.door_max_tasks)
-        scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=60)
-        scaling.scale_on_memory_utilization("Memory", target_utilization_percent=60)
+        scaling.scale_on_cpu_utilization("Cpu", target_utilization_percent=_SCALE_AT_PERCENT)
+        scaling.scale_on_memory_utilization("Memory", target_utilization_percent=_SCALE_AT_PERCENT)
+
+    def _watch(
+        self,
+        service: ecs.FargateService,
+        balancer: elb.ApplicationLoadBalancer,
+        targets: elb.ApplicationTargetGroup,
+    ) -> None:
+        """A 500 is counted by the log, as for the Lambdas: the containers' 5xx are mostly 503s that say to come again.
+
+        A 5xx of the load balancer's own is always a fault: no container, or one that broke off.
+        """
+        alarms = Alarms(self, settings=self._settings, topic=topic_of_another_stack(self, self._settings))
+        unhealthy = targets.metrics.unhealthy_host_count(period=PERIOD, statistic="Maximum")
+        alarms.add("Unhealthy", unhealthy, 1, "a container of the door does not answer its health check")
+        errors = FilterPattern.any_term(SERVER_ERROR_LOG, UNEXPECTED_LOG)
+        answered = alarms.logged("DoorServerErrors", errors, {"Answers": self.logs})
+        alarms.add("ServerErrors", answered, 1, "the door answered a request with 500: its log says why")
+        refused = balancer.metrics.http_code_elb(elb.HttpCodeElb.ELB_5XX_COUNT, period=PERIOD, statistic="Sum")
+        alarms.add("NotReached", refused, 5, "requests did not reach the door, or got no answer of it")
+        memory = service.metric_memory_utilization(period=PERIOD, statistic="Maximum")
+        alarms.add("MemoryFull", memory, _FULL_PERCENT, "a container of the door is nearly out of memory")

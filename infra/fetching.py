@@ -1,4 +1,8 @@
-"""Audio that jobs name by URL: the queue of what is to be fetched, and the function that fetches it."""
+"""Audio that jobs name by URL: the queue of what is to be fetched, and the function that fetches it.
+
+The queue is a standard one, and fair: messages carry their tenant as their group (see `wiring`), so that a tenant with
+a thousand URLs does not hold up another's one.
+"""
 
 from aws_cdk.aws_lambda_event_sources import SqsEventSource
 from constructs import Construct
@@ -6,12 +10,10 @@ from constructs import Construct
 from callscribe import names
 from infra.data_stack import DataStack
 from infra.functions import FunctionKit, FunctionSize, python_function
-from infra.permissions import READ_OBJECT, WRITE_OBJECT, WRITE_PARTS, Grants
+from infra.permissions import READ_OBJECT, READ_VERSION, WRITE_OBJECT, WRITE_PARTS, Grants
 from infra.queues import dead_letter_queue, queue
 from infra.runtime import Variables
 
-# After the download: the file goes on to S3, or the job is ended. Lambda's limit of 900 s bounds `fetch_s`.
-_STORE_S = 120
 _BIGGEST_FILE_MB = 2_048
 _SLACK_MB = 512
 
@@ -21,9 +23,14 @@ class Fetching(Construct):
 
     def __init__(self, scope: Construct, *, kit: FunctionKit, data: DataStack, variables: Variables) -> None:
         super().__init__(scope, "Fetching")
-        timeout_s = kit.settings.fetch_s + _STORE_S
+        # Lambda's limit of 900 s bounds `fetch_s`.
+        timeout_s = kit.settings.fetch_s + names.FETCH_STORE_S
+        # Not six times the time-out, as for other queues: that is for batches, and for pollers that are throttled and
+        # take messages out in vain. These take one at a time and no more than `max_concurrency`; and after a service
+        # was down, the next try is to come in minutes and not in an hour.
+        visibility_s = timeout_s + names.FETCH_MARGIN_S
         self.dead_letters = dead_letter_queue(self, "DeadLetters")
-        self.queue = queue(self, "Queue", visibility_s=6 * timeout_s, dead_letters=self.dead_letters)
+        self.queue = queue(self, "Queue", visibility_s=visibility_s, dead_letters=self.dead_letters)
         variables.values[names.ENV_FETCH_QUEUE] = self.queue.queue_url
         wanted = (names.ENV_TABLE, names.ENV_AUDIO_BUCKET, names.ENV_RESULTS_BUCKET, names.ENV_ROOT_KEYS_SECRET)
         self.function = python_function(
@@ -44,7 +51,8 @@ class Fetching(Construct):
 
     def _grant(self, data: DataStack, source_buckets: tuple[str, ...]) -> None:
         grants = Grants.of(self.function).table(data.table).secret(data.root_keys)
-        for prefix in (names.AUDIO_PREFIX, names.SOURCES_PREFIX, names.RECORDINGS_PREFIX):
+        grants.objects(data.audio, names.AUDIO_PREFIX, READ_VERSION)  # an earlier job's, as it was transcribed
+        for prefix in (names.SOURCES_PREFIX, names.RECORDINGS_PREFIX):
             grants.objects(data.audio, prefix, READ_OBJECT)
         grants.objects(data.audio, names.AUDIO_PREFIX, WRITE_PARTS).missing_objects(data.audio)
         grants.objects(data.results, names.RESULTS_PREFIX, WRITE_OBJECT)  # the callback of a job that fails here

@@ -1,4 +1,4 @@
-"""One dashboard and the alarms: dead-letter queues, machines, the work queue's age, Lambdas, receivers, stream, API."""
+"""One dashboard and the alarms: dead letters, machines, what waits in queues, Lambdas, receivers, stream, API."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk.aws_apigatewayv2 import HttpApi
-from aws_cdk.aws_cloudwatch_actions import SnsAction
 from aws_cdk.aws_lambda import Function
-from aws_cdk.aws_logs import FilterPattern, MetricFilter
-from aws_cdk.aws_sns import Topic
-from aws_cdk.aws_sns_subscriptions import EmailSubscription
+from aws_cdk.aws_logs import FilterPattern
 from aws_cdk.aws_sqs import Queue
 from aws_cdk.aws_stepfunctions import StateMachine
 from constructs import Construct
 
 from callscribe import names
+from infra.alarms import PERIOD, SERVER_ERROR_LOG, Alarms, new_topic
 from infra.settings import StageSettings
 
-_PERIOD = Duration.minutes(5)
 _OLDEST_WORK_S = 3_600
+_OLDEST_FETCH_S = 1_800  # one download may take some ten minutes; a job without audio fails after an hour
 _OLDEST_RECORD_MS = 300_000
 
 
@@ -31,11 +29,13 @@ class Watched:
     drained_dead_letters: Queue  # a function empties it, so it is never seen to hold anything
     queues: Sequence[Queue]
     work: Queue
+    fetches: Queue
     machines: Sequence[StateMachine]
     functions: Sequence[Function]
     prepare: Function  # its errors are mostly other people's bad files
     on_record: Function
     deliver: Function
+    dialects: Sequence[Function]
     http_api: HttpApi
 
 
@@ -44,8 +44,7 @@ class Monitoring(Construct):
 
     def __init__(self, scope: Construct, *, settings: StageSettings, watched: Watched) -> None:
         super().__init__(scope, "Monitoring")
-        self._settings = settings
-        self._topic = self._alarm_topic()
+        self._alarms = Alarms(self, settings=settings, topic=new_topic(self, settings))
         self._watch_queues(watched)
         self._watch_machines(watched)
         self._watch_functions(watched)
@@ -53,71 +52,58 @@ class Monitoring(Construct):
         self._watch_api(watched)
         self._dashboard(watched)
 
-    def _alarm_topic(self) -> Topic | None:
-        if not self._settings.alarm_email:
-            return None
-        topic = Topic(self, "Alarms", enforce_ssl=True)
-        topic.add_subscription(EmailSubscription(self._settings.alarm_email))
-        return topic
-
     def _watch_queues(self, watched: Watched) -> None:
         for queue in watched.dead_letter_queues:
-            metric = queue.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum")
-            self._alarm(f"{_short(queue)}NotEmpty", metric, 1, "messages that nobody could handle")
+            metric = queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum")
+            self._alarms.add(f"{_short(queue)}NotEmpty", metric, 1, "messages that nobody could handle")
         drained = watched.drained_dead_letters
-        received = drained.metric_number_of_messages_received(period=_PERIOD, statistic="Sum")
-        self._alarm(f"{_short(drained)}Received", received, 1, "recordings that five workers in turn left undone")
-        age = watched.work.metric_approximate_age_of_oldest_message(period=_PERIOD, statistic="Maximum")
-        self._alarm("WorkTooOld", age, _OLDEST_WORK_S, "recordings wait for over an hour: too few workers, or none")
+        received = drained.metric_number_of_messages_received(period=PERIOD, statistic="Sum")
+        self._alarms.add(f"{_short(drained)}Received", received, 1, "recordings that five workers in turn left undone")
+        age = watched.work.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum")
+        self._alarms.add(
+            "WorkTooOld", age, _OLDEST_WORK_S, "recordings wait for over an hour: too few workers, or none"
+        )
+        age = watched.fetches.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum")
+        self._alarms.add(
+            "FetchTooOld", age, _OLDEST_FETCH_S, "audio URLs wait for over half an hour: see fetch_concurrency"
+        )
 
     def _watch_machines(self, watched: Watched) -> None:
         for machine in watched.machines:
             name = _short(machine)
-            failed = machine.metric_failed(period=_PERIOD, statistic="Sum")
-            self._alarm(
+            failed = machine.metric_failed(period=PERIOD, statistic="Sum")
+            self._alarms.add(
                 f"{name}Failed", failed, 10, "ten executions failed within five minutes; single ones are bad files"
             )
-            timed_out = machine.metric_timed_out(period=_PERIOD, statistic="Sum")
-            self._alarm(f"{name}TimedOut", timed_out, 1, "an execution timed out")
+            timed_out = machine.metric_timed_out(period=PERIOD, statistic="Sum")
+            self._alarms.add(f"{name}TimedOut", timed_out, 1, "an execution timed out")
 
     def _watch_functions(self, watched: Watched) -> None:
         for function in watched.functions:
             name = _short(function)
             limit = 10 if function is watched.prepare else 1
-            self._alarm(f"{name}Errors", function.metric_errors(period=_PERIOD), limit, "invocations failed")
-            self._alarm(f"{name}Throttles", function.metric_throttles(period=_PERIOD), 1, "invocations were throttled")
-        age = watched.on_record.metric("IteratorAge", period=_PERIOD, statistic="Maximum")
-        self._alarm("StreamTooOld", age, _OLDEST_RECORD_MS, "callbacks lag over five minutes behind the table")
+            self._alarms.add(f"{name}Errors", function.metric_errors(period=PERIOD), limit, "invocations failed")
+            self._alarms.add(
+                f"{name}Throttles", function.metric_throttles(period=PERIOD), 1, "invocations were throttled"
+            )
+        age = watched.on_record.metric("IteratorAge", period=PERIOD, statistic="Maximum")
+        self._alarms.add("StreamTooOld", age, _OLDEST_RECORD_MS, "callbacks lag over five minutes behind the table")
 
     def _watch_receivers(self, watched: Watched) -> None:
-        disabled = MetricFilter(
-            self,
-            "EndpointDisabled",
-            log_group=watched.deliver.log_group,
-            filter_pattern=FilterPattern.all_terms(names.ENDPOINT_DISABLED_LOG),
-            metric_namespace=f"{names.SERVICE}/{self._settings.stage}",
-            metric_name="EndpointsDisabled",
-        )
-        metric = disabled.metric(period=_PERIOD, statistic="Sum")
-        self._alarm("EndpointsDisabled", metric, 1, "a receiver gets no more callbacks: tell its owner")
+        pattern = FilterPattern.all_terms(names.ENDPOINT_DISABLED_LOG)
+        metric = self._alarms.logged("EndpointsDisabled", pattern, {"EndpointDisabled": watched.deliver.log_group})
+        self._alarms.add("EndpointsDisabled", metric, 1, "a receiver gets no more callbacks: tell its owner")
 
     def _watch_api(self, watched: Watched) -> None:
-        metric = watched.http_api.metric_server_error(period=_PERIOD, statistic="Sum")
-        self._alarm("ServerErrors", metric, 5, "the API answered 5xx")
+        """By what the dialects log, not by the gateway's 5xx, most of which would be no alarm of ours.
 
-    def _alarm(self, construct_id: str, metric: cloudwatch.Metric, threshold: int, meaning: str) -> None:
-        alarm = cloudwatch.Alarm(
-            self,
-            construct_id,
-            alarm_description=f"callscribe {self._settings.stage}: {meaning}",
-            metric=metric,
-            threshold=threshold,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
-        if self._topic:
-            alarm.add_alarm_action(SnsAction(self._topic))
+        Dialect `aivoco` answers 503 by design ("still transcribing"). What the gateway makes a 5xx of by itself is a
+        function that failed, ran out of time or was throttled: each has its alarms for that. The difference of the
+        two counts would say no more, and be wrong where a function's own URL shares its log.
+        """
+        groups = {f"{_short(function)}Answers": function.log_group for function in watched.dialects}
+        metric = self._alarms.logged("ServerErrors", FilterPattern.all_terms(SERVER_ERROR_LOG), groups)
+        self._alarms.add("ServerErrors", metric, 1, "a request was answered 500: the log of its function says why")
 
     def _dashboard(self, watched: Watched) -> None:
         api = watched.http_api

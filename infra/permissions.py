@@ -43,11 +43,13 @@ class Grants:
         return self
 
     def table(self, table: ITable) -> "Grants":
-        """Read and write records."""
-        self.allow(
-            ["dynamodb:Query"], *(f"{table.table_arn}/index/{name}" for name in (names.LIST_INDEX, names.DUE_INDEX))
-        )
+        """Read, list and write records."""
+        self.allow(["dynamodb:Query"], f"{table.table_arn}/index/{names.LIST_INDEX}")
         return self.allow((*READ_ITEMS, *WRITE_ITEMS), table.table_arn)
+
+    def due_records(self, table: ITable) -> "Grants":
+        """Find what is due, whoever it belongs to."""
+        return self.allow(["dynamodb:Query"], f"{table.table_arn}/index/{names.DUE_INDEX}")
 
     def objects(self, bucket: IBucket, prefix: str, actions: Sequence[str]) -> "Grants":
         """Objects below a prefix."""

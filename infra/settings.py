@@ -20,9 +20,9 @@ an error that names the setting, the value and what is allowed. Names that hold 
 | `cors_origins` | none | browser origins that may call the API and upload: `https://host`, several, or `*` |
 | `throttle_rate` | `100` | requests per second to the whole API, 1 to 10000 |
 | `throttle_burst` | `200` | requests at once on top of that, 1 to 5000 |
-| `reserved_concurrency` | none | Lambda concurrency set aside for each dialect, 1 to 1000 (a new account has 10) |
+| `reserved_concurrency` | none | Lambda concurrency set aside for each dialect, 2 to 1000 (a new account has 10) |
 | `function_url` | `true` | give dialect `aivoco` a URL of its own (output `AivocoUrl`), where calls may wait |
-| `source_buckets` | none | buckets of yours that jobs may take audio from by `s3_uri`, if their tenant may |
+| `source_buckets` | none | your buckets that `s3_uri` may name; `kms:Decrypt` on a key of yours is not granted along |
 | `fetch_s` | `600` | seconds that the download of an audio URL may take, 10 to 780 |
 | `fetch_concurrency` | `5` | audio URLs that are downloaded at one time, 2 to 1000 |
 | `callback_schedule_s` | 10 attempts in 75 h | seconds before each attempt, the first included: 1 to 20 numbers |
@@ -34,7 +34,7 @@ an error that names the setting, the value and what is allowed. Names that hold 
 | `sweep_minutes` | `5` | minutes between two searches for what got lost, 1 to 12 |
 | `fetched_result_s` | `540` | seconds that an `aivoco` transcript waits to be fetched, 60 to 840 less one sweep |
 | `requests_per_minute` | `60` | requests that `aivoco` takes from one address, 1 to 100000 |
-| `waiting_calls` | `20` | `aivoco` calls that may wait for their transcript at one time, 1 to 1000 |
+| `waiting_calls` | `5` | one tenant's waiting `aivoco` calls, a Lambda each: 1 to 1000, below `reserved_concurrency` |
 | `admin_units_url` | the vendor's | where `aivoco` sends whoever has too few admin units |
 | `recharge_url` | the vendor's | where `aivoco` sends whoever has too few credits |
 | `transcription_failed_text` | the vendor's | `aivoco`'s answer when a transcription failed, 200 characters at most |
@@ -124,7 +124,7 @@ class StageSettings:
     sweep_minutes: int = 5
     fetched_result_s: int = 540
     requests_per_minute: int = 60
-    waiting_calls: int = 20
+    waiting_calls: int = 5
     admin_units_url: str | None = None
     recharge_url: str | None = None
     transcription_failed_text: str | None = None
@@ -145,6 +145,8 @@ class StageSettings:
         _check_patterns(self)
         _check_numbers(self)
         _check_combinations(self)
+        _check_certificates(self)
+        _check_waiting(self)
         _check_door(self)
 
     @property
@@ -255,7 +257,7 @@ def _check_numbers(settings: StageSettings) -> None:
         "noncurrent_retention_days": (1, 365),
         "throttle_rate": (1, 10_000),
         "throttle_burst": (1, 5_000),
-        "reserved_concurrency": (1, 1_000),
+        "reserved_concurrency": (2, 1_000),
         "upload_deadline_s": (1 if local else 60, _HIGHEST_DEADLINE_S),
         "job_deadline_s": (1 if local else 300, _HIGHEST_DEADLINE_S),
         "recheck_s": (1 if local else 60, 86_400),
@@ -293,6 +295,25 @@ def _check_combinations(settings: StageSettings) -> None:
     schedule = settings.callback_schedule_s
     if schedule is not None and not (1 <= len(schedule) <= 20 and all(0 <= delay <= 86_400 for delay in schedule)):
         raise BadSetting("callback_schedule_s", schedule, "allowed are 1 to 20 numbers from 0 to 86400")
+
+
+def _check_certificates(settings: StageSettings) -> None:
+    """Gateway and load balancer take certificates of their own region only."""
+    for name in ("certificate_arn", "door_certificate_arn"):
+        arn = getattr(settings, name)
+        if arn and settings.region and arn.split(":")[3] != settings.region:
+            raise BadSetting(name, arn, f"allowed is a certificate in the region of the stage, {settings.region}")
+
+
+def _check_waiting(settings: StageSettings) -> None:
+    """Those of one tenant that wait must leave a Lambda to whoever comes for what is ready."""
+    reserved = settings.reserved_concurrency
+    if reserved is not None and settings.waiting_calls >= reserved:
+        raise BadSetting(
+            "waiting_calls",
+            settings.waiting_calls,
+            f"with reserved_concurrency={reserved} allowed is at most {reserved - 1}",
+        )
 
 
 def _check_door(settings: StageSettings) -> None:

@@ -38,7 +38,7 @@ class Sweeper(Construct):
             environment=variables.pick(*sorted(wanted)),
             size=FunctionSize(memory_mb=1_024, timeout_s=240),
         )
-        grants = Grants.of(self.function).table(data.table).secret(data.root_keys)
+        grants = Grants.of(self.function).table(data.table).due_records(data.table).secret(data.root_keys)
         grants.objects(data.audio, names.AUDIO_PREFIX, READ_VERSION).missing_objects(data.audio)
         grants.objects(data.results, names.RESULTS_PREFIX, READ_OBJECT + WRITE_OBJECT).missing_objects(data.results)
         grants.cleaning_up(data.audio, data.results)

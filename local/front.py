@@ -3,14 +3,18 @@
 It keeps method, target, headers and body as they came, adds what API Gateway adds, and enforces the gateway's limits.
 Where there is a door it gets, and alone, what cannot pass the gateway: bodies that are too large for it, and waits that
 are too long, once the gateway has answered that its time is over. Everything else goes through gateway and Lambda.
+A client that leaves while the door works for it leaves the door, too.
 """
 
 import contextlib
 import http.client
 import json
+import re
+import selectors
 import socket
+import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -33,6 +37,8 @@ _ANSWER_HOP_BY_HOP = frozenset(("connection", "keep-alive", "transfer-encoding",
 _DRAIN_LIMIT_BYTES = 256 * 1024 * 1024
 _IDLE_TIMEOUT_S = 60.0
 _CHUNK_BYTES = 64 * 1024
+_LINE_BYTES = 8192
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 _PRESIGNED = f"{names.DIALECTS['presign']}/generate-presigned-url"
 _ANSWER_S = 90.0  # beyond the door's longest wait
 
@@ -61,6 +67,10 @@ class Refused(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
+
+
+class Gone(Exception):
+    """The client has left before its request was whole, or before its answer was there."""
 
 
 class Front(LoopbackServer):
@@ -119,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         except Refused as refusal:
             self._refuse(refusal)
             return
-        except ConnectionError:  # the client has left before its request was whole
+        except (Gone, ConnectionError):
             self.close_connection = True
             return
         door = self.server.door
@@ -135,6 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self, ask: Callable[[], _Answered], asked: str) -> None:
         try:
             status, headers, content = ask()
+        except Gone:
+            self.close_connection = True
         except TimeoutError:
             self._answer_json(503, "Service Unavailable")
         except (OSError, http.client.HTTPException):
@@ -157,10 +169,22 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return self._read_chunks()
-        body = self.rfile.read(announced := self._announced_length())
-        if len(body) < announced:
-            raise ConnectionError
-        return body
+        return self._read_exactly(self._announced_length())
+
+    def _read_exactly(self, size_bytes: int) -> bytes:
+        read = self.rfile.read(size_bytes)
+        if len(read) < size_bytes:
+            raise Gone
+        return read
+
+    def _read_line(self) -> bytes:
+        """A line of a body in chunks, without its end."""
+        line = self.rfile.readline(_LINE_BYTES)
+        if line.endswith(b"\n"):
+            return line.strip()
+        if len(line) < _LINE_BYTES:
+            raise Gone
+        raise Refused(400, "a line between the chunks of the body is too long")
 
     def _announced_length(self) -> int:
         announced = self.headers.get("Content-Length", "0").strip()
@@ -171,17 +195,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_chunks(self) -> bytes:
         body = bytearray()
         while True:
-            size_text = self.rfile.readline(1024).split(b";")[0].strip()
-            try:
-                size = int(size_text, 16)
-            except ValueError:
-                raise Refused(400, "a chunk of the body has no readable size") from None
-            if size == 0:
+            size_text = self._read_line().partition(b";")[0].strip()
+            if not _CHUNK_SIZE.fullmatch(size_text):  # Python's own int() takes signs, a prefix and underscores
+                raise Refused(400, "a chunk of the body has no readable size")
+            if not (size := int(size_text, 16)):
                 break
             self._within_limit(len(body) + size)
-            body += self.rfile.read(size)
-            self.rfile.readline(8)
-        while self.rfile.readline(8192).strip():
+            body += self._read_exactly(size)
+            if self._read_line():
+                raise Refused(400, "a chunk of the body is longer than its size")
+        while self._read_line():
             pass
         return bytes(body)
 
@@ -206,22 +229,57 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _ask_gateway(self, body: bytes) -> _Answered:
         path, address = self.server.prefix + self._target(), (CLIENT_ADDRESS_HEADER, str(self.client_address[0]))
-        return self._ask(self.server.backend, path, body, address, timeout_s=self.server.timeout_s)
+        return self._ask(self.server.backend, path, body, [address], timeout_s=self.server.timeout_s)
 
     def _ask_door(self, door: DoorWay, body: bytes) -> _Answered:
-        return self._ask(f"127.0.0.1:{door.port}", self._target(), body, timeout_s=door.wait_s + _ANSWER_S)
+        """The door's answer. Raises Gone, having left the door as well, if the client leaves before it begins."""
+        backend, timeout_s = f"127.0.0.1:{door.port}", door.wait_s + _ANSWER_S
+        return self._ask(backend, self._target(), body, timeout_s=timeout_s, until=self._wait_beside_client)
 
-    def _ask(self, backend: str, target: str, body: bytes, *more: tuple[str, str], timeout_s: float) -> _Answered:
+    def _ask(
+        self,
+        backend: str,
+        target: str,
+        body: bytes,
+        more: Iterable[tuple[str, str]] = (),
+        *,
+        timeout_s: float,
+        until: Callable[[socket.socket, float], None] = lambda _backend, _timeout_s: None,
+    ) -> _Answered:
         connection = http.client.HTTPConnection(backend, timeout=timeout_s)
         try:
             connection.putrequest(self.command, target, skip_host=True, skip_accept_encoding=True)
             for name, value in (*self._forwarded_headers(len(body)), *more):
                 connection.putheader(name, value)
             connection.endheaders(body)
+            until(connection.sock, timeout_s)
             answer = connection.getresponse()
             return answer.status, answer.getheaders(), answer.read()
         finally:
             connection.close()
+
+    def _wait_beside_client(self, backend: socket.socket, timeout_s: float) -> None:
+        """Until the backend begins to answer. Raises Gone if the client leaves before, and TimeoutError."""
+        until_s = time.monotonic() + timeout_s
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(backend, selectors.EVENT_READ)
+            waiting.register(self.connection, selectors.EVENT_READ)
+            while True:
+                ready = {key.fileobj for key, _ in waiting.select(max(0.0, until_s - time.monotonic()))}
+                if backend in ready:
+                    return
+                if not ready:
+                    raise TimeoutError
+                if self._has_left():
+                    raise Gone
+                waiting.unregister(self.connection)  # it has sent its next request already
+
+    def _has_left(self) -> bool:
+        """Whether what there is to read from the client is its end."""
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except ConnectionError:
+            return True
 
     def _target(self) -> str:
         path = self.path
@@ -281,8 +339,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers:
             if name.lower() not in _ANSWER_HOP_BY_HOP or (keep_connection_header and name == "Connection"):
                 self.send_header(name, value)
-        if status >= 200 and status != 204:
-            length = declared if self.command == "HEAD" and declared else str(len(content))
+        length = declared if self.command == "HEAD" else str(len(content))
+        if status >= 200 and status != 204 and length is not None:
             self.send_header("Content-Length", length)
         self.end_headers()
         if self.command != "HEAD":

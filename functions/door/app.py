@@ -2,7 +2,8 @@
 
 An ASGI application that makes of each request the event that an HTTP API would make of it (payload format 2.0), and
 runs the same handler on it in a thread. What a handler answers goes out as the gateway would send it. Preflight
-requests of browsers (CORS) are the gateway's own business: here they get the dialect's 405.
+requests of browsers (CORS) are the gateway's own business: here they get the dialect's 405. Unlike the gateway the
+door sees a client that leaves, and tells the handler.
 """
 
 import argparse
@@ -83,11 +84,12 @@ class Gone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler is told beside its event, as Lambda's own context would."""
+    """What a handler is told beside its event, as Lambda's own context would; and whether its client is gone."""
 
     room: Room
     aws_request_id: str
     deadline_s: float
+    gone: Callable[[], bool]
 
     def get_remaining_time_in_millis(self) -> int:
         """How long the answer may still take."""
@@ -124,7 +126,7 @@ class Door:
             await self._refuse(refusal, scope, receive, send)
         else:
             async with asyncio.timeout(self._limits.send_s):
-                await _send(answer, send)
+                await _send(answer, send, method=scope["method"])
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         path = request_path(scope["raw_path"].decode("latin-1"))
@@ -139,27 +141,32 @@ class Door:
             # Nobody but the event may keep the body: it is large, and its handler may wait for long.
             made = [event_of(scope, path, headers, body, self._source_ip(scope, headers))]
             del body
-            return await self._handle(dialect, made)
+            return await self._handle(dialect, made, receive)
 
-    async def _handle(self, dialect: str, made: list[dict[str, Any]]) -> Answer:
+    async def _handle(self, dialect: str, made: list[dict[str, Any]], receive: Receive) -> Answer:
         try:
             async with asyncio.timeout(self._limits.thread_s):
                 await self._threads.acquire()
         except TimeoutError:
             raise Refused(503, "Service Unavailable", drain=False) from None
+        gone = threading.Event()
+        watching = asyncio.create_task(_note_leaving(receive, gone))
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._run, dialect, made)
+            return await loop.run_in_executor(self._pool, self._run, dialect, made, gone)
         finally:
+            watching.cancel()
             self._threads.release()
 
-    def _run(self, dialect: str, made: list[dict[str, Any]]) -> Answer:
-        """In a thread: whatever happens, an answer. A client that leaves meanwhile changes nothing."""
+    def _run(self, dialect: str, made: list[dict[str, Any]], gone: threading.Event) -> Answer:
+        """In a thread: whatever happens, an answer. A client that leaves meanwhile sets `gone`; what follows from
+        that the handler decides.
+        """
         wait_s = self._options.wait_s
-        room = Room(self._limits.body_bytes, wait_s)
+        until_s = time.monotonic() + wait_s + self._limits.send_s
+        context = Context(Room(self._limits.body_bytes, wait_s), uuid.uuid4().hex, until_s, gone.is_set)
         try:
-            handler = self._handler(dialect)
-            return handler(made.pop(), Context(room, uuid.uuid4().hex, time.monotonic() + wait_s + self._limits.send_s))
+            return self._handler(dialect)(made.pop(), context)
         except Exception as error:  # noqa: BLE001 - the process edge: as the gateway answers where a Lambda fails
             log_refusal(error)
             return plain_answer(500, {"message": "Internal Server Error"})
@@ -223,7 +230,7 @@ class Door:
         """Answer, then read on for a while: a client that is still sending would else see a reset, not the answer."""
         closing = {**refusal.answer, "headers": {**refusal.answer["headers"], "connection": "close"}}
         async with asyncio.timeout(self._limits.send_s):
-            await _send(closing, send, is_end=False)
+            await _send(closing, send, method=scope["method"], is_end=False)
         has_body = {name for name, _ in scope["headers"]} & {b"content-length", b"transfer-encoding"}
         if refusal.drain and has_body and (b"expect", b"100-continue") not in scope["headers"]:
             await _drain(receive, self._limits.drain_s)
@@ -340,30 +347,39 @@ def _body(headers: Mapping[str, str], body: bytearray) -> tuple[str, bool]:
     return base64.b64encode(body).decode("ascii"), True
 
 
-def _wire_headers(answer: Answer, content: bytes) -> list[tuple[bytes, bytes]]:
-    """The answer's headers and cookies, and those of the connection."""
+def _wire_headers(answer: Answer, content: bytes, method: str) -> list[tuple[bytes, bytes]]:
+    """The answer's headers and cookies, and those of the connection. An answer to HEAD whose body was left out says
+    no length: it would have to be that of GET (RFC 9110, section 8.6).
+    """
     pairs = [(name, value) for name, value in answer["headers"].items() if name.lower() not in _OF_THE_CONNECTION]
     pairs += [("set-cookie", cookie) for cookie in answer.get("cookies") or ()]
     pairs.append(_VIA)
-    if answer["statusCode"] != 204:
+    if answer["statusCode"] != 204 and (content or method != "HEAD"):
         pairs.append(("content-length", str(len(content))))
     if "connection" in answer["headers"]:
         pairs.append(("connection", answer["headers"]["connection"]))
     return [(name.lower().encode("latin-1"), str(value).encode("utf-8")) for name, value in pairs]
 
 
-async def _send(answer: Answer, send: Send, *, is_end: bool = True) -> None:
+async def _send(answer: Answer, send: Send, *, method: str, is_end: bool = True) -> None:
     """A handler's answer, in pieces, so that a client that does not read is noticed."""
     text = answer.get("body") or ""
     content = base64.b64decode(text) if answer.get("isBase64Encoded") else str(text).encode()
     status = int(answer["statusCode"])
-    await send({"type": "http.response.start", "status": status, "headers": _wire_headers(answer, content)})
+    await send({"type": "http.response.start", "status": status, "headers": _wire_headers(answer, content, method)})
     piece_bytes = 256 * 1024
     for start in range(0, len(content), piece_bytes):
         piece = content[start : start + piece_bytes]
         await send({"type": "http.response.body", "body": piece, "more_body": True})
     if is_end:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _note_leaving(receive: Receive, gone: threading.Event) -> None:
+    """Set `gone` once the client has closed its connection. The body must have been read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
 
 
 async def _drain(receive: Receive, longest_s: float) -> None:

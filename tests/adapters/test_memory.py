@@ -54,7 +54,7 @@ def test_a_callback_of_the_stream_may_commit_itself() -> None:
 
 def test_expired_records_go_when_the_table_gets_to_it() -> None:
     store = MemoryStore()
-    store.commit(*[insert(IdempotencyRecord("t1", f"k{ms}", "sha", "j1", forget_at_ms=ms)) for ms in (1, 2)])
+    store.commit(*[insert(IdempotencyRecord("t1", "presign", f"k{ms}", "sha", "j1", forget_at_ms=ms)) for ms in (1, 2)])
     assert store.remove_expired(now_ms=1) == 1
     assert [record.key for record in store.all(IdempotencyRecord)] == ["k2"]
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from callscribe.errors import NotFound
+from callscribe.errors import NotFound, TooLarge
 from callscribe.ports import ObjectInfo
 from tests.adapters.conftest import ELSEWHERE
 from tests.adapters.families import Bucket
 
 KEY = "audio/t1/j 1/ü.wav"
-LARGE = bytes(range(256)) * 40_000  # 10 MB: more than one part
+LARGE = bytes(range(256)) * 40_000  # 10 MB: comes in more than one range
 
 
 def test_an_upload_is_found_by_its_key_and_by_its_version(bucket: Bucket) -> None:
@@ -63,7 +63,7 @@ def test_of_eight_writers_one_wins_and_its_bytes_stay(bucket: Bucket) -> None:
     assert bucket.port.read(KEY) == bodies[won.index(True)]
 
 
-@pytest.mark.parametrize("body", [b"", b"one", LARGE], ids=["empty", "small", "in parts"])
+@pytest.mark.parametrize("body", [b"", b"one", LARGE], ids=["empty", "small", "large"])
 def test_a_file_becomes_the_newest_version(any_bucket: Bucket, tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(body)
@@ -87,6 +87,27 @@ def test_a_copy_comes_from_the_bucket_that_is_named(bucket: Bucket, body: bytes)
     bucket.port.copy("calls/1.wav", KEY, bucket=ELSEWHERE)
     assert bucket.port.read(KEY) == body
     assert bucket.port.read("calls/1.wav") == b"our own of this key"
+
+
+def test_a_copy_is_made_of_the_version_that_is_named(bucket: Bucket) -> None:
+    first = bucket.upload("source", b"first")
+    bucket.upload("source", b"second")
+    bucket.port.copy("source", KEY, version_id=first)
+    assert bucket.port.read(KEY) == b"first"
+    other = bucket.upload("other", b"other")
+    with pytest.raises(NotFound):
+        bucket.port.copy("source", "none", version_id=other)
+
+
+def test_what_is_too_large_is_not_copied(any_bucket: Bucket) -> None:
+    any_bucket.upload("source", b"12345")
+    any_bucket.port.copy("source", "just right", max_bytes=5)
+    with pytest.raises(TooLarge) as refused:
+        any_bucket.port.copy("source", KEY, max_bytes=4)
+    assert refused.value.size_bytes == 5
+    assert any_bucket.port.head(KEY) is None
+    with pytest.raises(NotFound):
+        any_bucket.port.copy("none", KEY, max_bytes=4)
 
 
 @pytest.mark.parametrize("name", [None, ELSEWHERE, "no-such-bucket"])

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from callscribe import names
 from callscribe.adapters.aws.clients import client
 from callscribe.adapters.aws.objects import PUT_ATTEMPTS, S3Objects
 from callscribe.errors import NotFound, Unavailable
@@ -97,11 +98,17 @@ def test_a_put_whose_answer_was_lost_finds_its_own_object(objects: S3Objects, s3
     assert objects.read("k") == b"body"
 
 
-def test_a_large_file_goes_up_in_parts(objects: S3Objects, s3: Any, a_file: Path) -> None:
-    a_file.write_bytes(bytes(10_000_000))
-    parts = before_calls(s3, "UploadPart")
+@pytest.mark.parametrize("more_bytes", [0, 1])
+def test_only_what_no_call_can_carry_goes_in_parts(objects: S3Objects, s3: Any, a_file: Path, more_bytes: int) -> None:
+    """Parts that a dead process leaves are not seen by `erase`: audio that nobody keeps must not come in them."""
+    size_bytes = names.DOOR_MAX_BODY_BYTES + more_bytes
+    with a_file.open("wb") as opened:
+        opened.truncate(size_bytes)
+    uploads = before_calls(s3, "CreateMultipartUpload")
     objects.put_file("k", a_file)
-    assert len(parts.bodies) == 2
+    objects.copy("k", "k2")
+    assert len(uploads.bodies) == 2 * more_bytes
+    assert [objects.head(key).size_bytes for key in ("k", "k2")] == [size_bytes, size_bytes]  # type: ignore[union-attr]  # both are there
 
 
 def test_a_copy_takes_neither_metadata_nor_tags_along(objects: S3Objects, s3: Any) -> None:
@@ -198,7 +205,8 @@ def test_a_missing_grant_stays_loud(objects: S3Objects, s3: Any, tmp_path: Path,
 
 
 def test_a_part_that_cannot_be_sent_gives_the_upload_up(objects: S3Objects, s3: Any, a_file: Path) -> None:
-    a_file.write_bytes(bytes(10_000_000))
+    with a_file.open("wb") as opened:
+        opened.truncate(names.DOOR_MAX_BODY_BYTES + 1)
     before_calls(s3, "UploadPart", *[LOST] * 15)
     with pytest.raises(Unavailable):
         objects.put_file("k", a_file)

@@ -126,6 +126,20 @@ def test_a_message_that_is_no_object_does_not_stop_the_drain(sqs: tuple[Any, str
     assert [message.job_id for message in received] == ["j1"]
 
 
+def test_messages_of_one_tenant_are_one_group_on_a_queue_that_is_to_be_fair(sqs: tuple[Any, str]) -> None:
+    client, url = sqs
+    SqsSender(client, url, group_by="tenant_id").send({"tenant_id": "t1", "job_id": "j1"})
+    SqsSender(client, url).send({"tenant_id": "t2", "job_id": "j2"})
+    received = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
+    groups = {json.loads(one["Body"])["tenant_id"]: one["Attributes"].get("MessageGroupId") for one in received}
+    assert groups == {"t1": "t1", "t2": None}
+
+
+def test_a_message_without_the_field_of_its_group_stays_loud(sqs: tuple[Any, str]) -> None:
+    with pytest.raises(KeyError):
+        SqsSender(*sqs, group_by="tenant_id").send({"job_id": "j1"})
+
+
 def test_the_longest_poll_ends_before_the_client_gives_up() -> None:
     assert config("sqs").read_timeout > 20  # type: ignore[attr-defined] # botocore sets its options dynamically
 

@@ -69,7 +69,7 @@ def test_fields_that_are_none_and_indexes_that_do_not_apply_are_left_out(store: 
 
 
 def test_time_to_live_is_in_seconds_and_never_early(store: DynamoStore, dynamodb: Any) -> None:
-    store.commit(insert(IdempotencyRecord("t1", "key", "sha", "j1", forget_at_ms=1_001)))
+    store.commit(insert(IdempotencyRecord("t1", "presign", "key", "sha", "j1", forget_at_ms=1_001)))
     (item,) = stored_items(dynamodb)
     assert item[names.TTL_ATTRIBUTE] == {"N": "2"}
 

@@ -8,17 +8,21 @@ import pytest
 from typer.testing import CliRunner
 
 from callscribe.cli import app
-from callscribe.cli.amounts import amount_of, amount_text
+from callscribe.cli.amounts import amount_of
 from callscribe.cli.edge import ExitCode, UsageError
 from callscribe.cli.session import Tools
 from callscribe.cli.stages import Stage
-from callscribe.domain.credits import Account
+from callscribe.domain.accounts import ALL_SCOPES
+from callscribe.domain.credits import Account, shown
 from callscribe.domain.jobs import Job
-from callscribe.errors import NotFound, Unauthenticated
+from callscribe.errors import NotFound, Unauthenticated, Unavailable
 from callscribe.services import accounts, jobs, ledger, recordings, users
+from callscribe.services.accounts import Principal
 from callscribe.services.jobs import NewJob
 from tests.cli.conftest import Run
 from tests.cli.service import Service
+
+HOME = "203.0.113.7"
 
 
 def _json(run: Run, *arguments: str) -> Any:
@@ -56,6 +60,69 @@ def test_a_plan_is_set_shown_and_taken_away(run: Run, service: Service, tenant_i
     assert _json(run, "tenants", "show", "--tenant", tenant_id)["pays_from"] is None
 
 
+def test_a_price_that_is_not_given_stays_as_it_was(run: Run, service: Service, tenant_id: str) -> None:
+    _json(run, "tenants", "set-plan", "--tenant", tenant_id, "--credits-per-second", "0.0005")
+    shown = _json(run, "tenants", "set-plan", "--tenant", tenant_id, "--units-per-second", "0.0004")
+    assert (shown["credits_per_second"], shown["units_per_second"]) == ("0.0005", "0.0004")
+    shown = _json(run, "tenants", "set-plan", "--tenant", tenant_id, "--account", "units")
+    assert (shown["pays_from"], shown["credits_per_second"]) == ("units", "0.0005")
+
+
+def test_a_plan_that_would_charge_nothing_has_to_say_so(run: Run, service: Service, tenant_id: str) -> None:
+    others = (("--units-per-second", "0.0004"), ("--account", "units", "--credits-per-second", "1"))
+    for given in ((), ("--credits-per-second", "0"), *others):
+        refused = run("tenants", "set-plan", "--tenant", tenant_id, *given)
+        assert refused.exit_code == ExitCode.USAGE
+        assert f"--{'units' if 'units' in given else 'credits'}-per-second a price above 0, or --free" in refused.stderr
+    assert accounts.get_tenant(service.deps, tenant_id).plan is None
+
+
+def test_a_price_cannot_be_taken_away_from_the_account_that_is_paid_from(
+    run: Run, service: Service, tenant_id: str
+) -> None:
+    _json(run, "tenants", "set-plan", "--tenant", tenant_id, "--credits-per-second", "0.0005")
+    refused = run("tenants", "set-plan", "--tenant", tenant_id, "--credits-per-second", "0")
+    assert (refused.exit_code, "--free" in refused.stderr) == (ExitCode.USAGE, True)
+    plan = accounts.get_tenant(service.deps, tenant_id).plan
+    assert plan is not None
+    assert plan.credits_m_per_s == 500
+
+
+@pytest.mark.parametrize("account", ["credits", "units"])
+def test_nobody_is_paid_for_having_calls_transcribed(run: Run, tenant_id: str, account: str) -> None:
+    prices = {"credits": "1", "units": "1"} | {account: "-0.5"}
+    given = [part for name, price in prices.items() for part in (f"--{name}-per-second", price)]
+    refused = run("tenants", "set-plan", "--tenant", tenant_id, *given)
+    assert (refused.exit_code, "0 or more" in refused.stderr) == (ExitCode.USAGE, True)
+
+
+def test_a_key_whose_jobs_would_be_free_under_its_tenants_plan_is_not_made(
+    run: Run, service: Service, tenant_id: str
+) -> None:
+    create = ("keys", "create", "--tenant", tenant_id, "--pays-from", "units")
+    _json(run, "tenants", "set-plan", "--tenant", tenant_id, "--credits-per-second", "0.0005")
+    refused = run(*create)
+    assert (refused.exit_code, "set-plan --units-per-second" in refused.stderr) == (ExitCode.USAGE, True)
+    assert accounts.list_keys(service.deps, tenant_id) == []
+    assert _json(run, "keys", "create", "--tenant", tenant_id, "--pays-from", "seconds")["pays_from"] == "seconds"
+    assert _json(run, "keys", "create", "--tenant", tenant_id)["pays_from"] is None
+    _json(run, "tenants", "set-plan", "--tenant", tenant_id, "--units-per-second", "0.0004")
+    assert _json(run, *create)["pays_from"] == "units"
+
+
+def test_without_a_plan_nothing_is_charged_and_a_later_plan_names_the_keys_that_stay_free(
+    run: Run, tenant_id: str
+) -> None:
+    ids = [_json(run, "keys", "create", "--tenant", tenant_id, "--pays-from", "units")["app_id"] for _ in range(2)]
+    paying = _json(run, "keys", "create", "--tenant", tenant_id)["app_id"]
+    run("keys", "revoke", ids[1], "--tenant", tenant_id)
+    told = run("tenants", "set-plan", "--tenant", tenant_id, "--credits-per-second", "0.0005")
+    assert told.exit_code == ExitCode.OK
+    assert [app_id in told.stderr for app_id in (*ids, paying)] == [True, False, False]
+    assert "free" not in run("tenants", "set-plan", "--tenant", tenant_id, "--units-per-second", "1").stderr
+    assert "free" not in run("tenants", "set-plan", "--tenant", tenant_id, "--free").stderr
+
+
 def test_prepaid_seconds_are_a_plan_too(run: Run, tenant_id: str) -> None:
     shown = _json(run, "tenants", "set-plan", "--tenant", tenant_id, "--account", "seconds")
     assert shown["pays_from"] == "seconds"
@@ -83,7 +150,7 @@ def test_a_user_is_made_with_a_password_from_stdin_and_logs_in(service: Service,
     done = CliRunner().invoke(app, command, obj=tools, input="9kAXZZu?rjMbk$Rh\n")
     assert done.exit_code == ExitCode.OK, done.output
     assert "9kAXZZu" not in done.stdout
-    principal = users.authenticate(service.deps, username="ricarda", password="9kAXZZu?rjMbk$Rh")
+    principal = users.authenticate(service.deps, username="ricarda", password="9kAXZZu?rjMbk$Rh", address=HOME)
     assert (principal.tenant_id, set(principal.scopes)) == (tenant_id, {"read"})
     assert [user["username"] for user in _json(run, "users", "list", "--tenant", tenant_id)] == ["ricarda"]
 
@@ -99,14 +166,42 @@ def test_a_disabled_user_is_not_let_in_until_enabled(run: Run, service: Service,
     user = users.create_user(service.deps, tenant_id=tenant_id, username=f"u-{tenant_id}", password="secret words")
     assert _json(run, "users", "disable", user.id, "--tenant", tenant_id)["state"] == "disabled"
     with pytest.raises(Unauthenticated):
-        users.authenticate(service.deps, username=user.username, password="secret words")
+        users.authenticate(service.deps, username=user.username, password="secret words", address=HOME)
     assert _json(run, "users", "enable", user.id, "--tenant", tenant_id)["state"] == "active"
-    assert users.authenticate(service.deps, username=user.username, password="secret words").key_id == user.id
+    assert (
+        users.authenticate(service.deps, username=user.username, password="secret words", address=HOME).key_id
+        == user.id
+    )
 
 
 def test_a_top_up_with_a_reference_counts_once(run: Run, tenant_id: str) -> None:
     command = ("credits", "top-up", "12.5", "--reference", "invoice-7", "--tenant", tenant_id)
     assert [_json(run, *command)["available"] for _ in range(2)] == ["12.5", "12.5"]
+
+
+def test_a_top_up_that_got_no_answer_can_be_repeated_with_the_reference_that_was_told(
+    run: Run, tenant_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = ledger.top_up
+
+    def unheard(*given: Any, **how: Any) -> None:
+        counted(*given, **how)
+        raise Unavailable("dynamodb did not answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ledger, "top_up", unheard)
+        done = run("credits", "top-up", "5", "--tenant", tenant_id)
+    assert done.exit_code == ExitCode.UNREACHABLE
+    reference = done.stderr.partition("--reference ")[2].split(")")[0]
+    again = _json(run, "credits", "top-up", "5", "--tenant", tenant_id, "--reference", reference)
+    assert (again["available"], again["reference"]) == ("5", reference)
+
+
+def test_a_top_up_that_succeeds_tells_its_reference_in_json_too(run: Run, tenant_id: str) -> None:
+    done = run("credits", "top-up", "5", "--tenant", tenant_id, "-o", "json")
+    reference = json.loads(done.stdout)["reference"]
+    assert f"--reference {reference}" in done.stderr
+    assert _json(run, "credits", "ledger", "--tenant", tenant_id)[0]["reference"] == reference
 
 
 def test_what_is_not_there_cannot_be_taken_back(run: Run, tenant_id: str) -> None:
@@ -143,8 +238,19 @@ def test_a_registered_file_is_what_jobs_are_made_of(
     run: Run, service: Service, tenant_id: str, recording: Path
 ) -> None:
     assert run("recordings", "add", "77", "--file", str(recording), "--tenant", tenant_id).exit_code == ExitCode.OK
-    source, _ = recordings.source_of(service.deps, tenant_id=tenant_id, given="77")
+    source, _ = recordings.source_of(service.deps, Principal(tenant_id, "app-1", ALL_SCOPES), "77")
     assert service.deps.uploads.read(str(source.key)) == recording.read_bytes()
+
+
+def test_a_removed_recording_is_gone_with_its_audio(
+    run: Run, service: Service, tenant_id: str, recording: Path
+) -> None:
+    run("recordings", "add", "78", "--file", str(recording), "--tenant", tenant_id)
+    (kept,) = recordings.list_recordings(service.deps, tenant_id)
+    assert _json(run, "recordings", "remove", "78", "--tenant", tenant_id) == {"id": "78", "removed": True}
+    assert _json(run, "recordings", "list", "--tenant", tenant_id) == []
+    assert service.deps.uploads.head(kept.audio_key) is None
+    assert run("recordings", "remove", "78", "--tenant", tenant_id).exit_code == ExitCode.REFUSED
 
 
 def test_a_job_is_listed_and_shown_by_id_and_number(run: Run, service: Service, tenant_id: str) -> None:
@@ -192,7 +298,7 @@ def test_an_unknown_tenant_is_told_so(run: Run, command: tuple[str, ...]) -> Non
 )
 def test_amounts_are_read_and_written_exactly(text: str, account: Account, amount: int) -> None:
     assert amount_of(text, account) == amount
-    assert amount_text(amount, account) == text
+    assert shown(account, amount) == text
 
 
 @pytest.mark.parametrize("text", ["much", "0.0000001", "nan", "inf", "1e400"])

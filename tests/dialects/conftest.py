@@ -32,8 +32,9 @@ def http_event(
     body: bytes | None = None,
     query: str = "",
     stage: str = "$default",
+    at_ms: int = 1_767_225_600_000,
 ) -> dict[str, Any]:
-    """The event of one request. Like the gateway: text bodies as text, all others in base64."""
+    """The event of one request, that came at `at_ms`. Like the gateway: text bodies as text, all others in base64."""
     lowered = {name.lower(): value for name, value in (headers or {}).items()}
     is_text = lowered.get("content-type", "").lower().startswith(TEXT)
     try:
@@ -53,7 +54,7 @@ def http_event(
             "http": {"method": method, "path": raw_path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7"},
             "requestId": "JKJaXmPLvHcESHA=",
             "stage": stage,
-            "timeEpoch": 1_767_225_600_000,
+            "timeEpoch": at_ms,
         },
         "isBase64Encoded": encoded is not None and not is_text,
     }

@@ -104,6 +104,16 @@ def test_the_channel_map_is_certain_whatever_is_said() -> None:
         assert [roles.of(entry) is Role.AGENT for entry in given_.segments] == [agent_channel == 0, agent_channel == 1]
 
 
+@pytest.mark.parametrize("speaks", [0, 1])
+@pytest.mark.parametrize("agent_channel", [0, 1])
+def test_the_channel_map_holds_where_one_side_of_two_says_nothing(speaks: int, agent_channel: int) -> None:
+    given_ = transcript(replace(segment("hello, is anybody there?", 0.0, 2.0), channel=speaks, speaker=str(speaks)))
+    roles = assign(given_, CallFacts(agent_channel=agent_channel), channels=2)
+    assert found(roles, given_) == [Role.AGENT if speaks == agent_channel else Role.CUSTOMER]
+    assert (roles.confidence, roles.source) == (1.0, "channel")
+    assert assign(transcript(), CallFacts(agent_channel=agent_channel), channels=2).source == "evidence"
+
+
 def test_the_channel_map_says_nothing_about_a_recording_with_one_channel() -> None:
     given_ = mono(("0", "hello, i have a problem with my order"), ("1", "i'm sorry to hear that, how can i help?"))
     roles = assign(given_, CallFacts(agent_channel=0))

@@ -50,6 +50,13 @@ def test_the_turns_read_back_are_those_of_the_plain_text(given_: Transcript) -> 
     assert [text for text in paragraphs(given_) if text.startswith("[")] == turns
 
 
+def test_a_segment_of_which_nothing_can_be_seen_gives_no_paragraph() -> None:
+    seen = paragraphs(transcript(segment("yes", 0, 1), segment("no", 2, 3)))
+    unseen = segment("\u200b\u200d\u0301", 1, 2, "0")
+    assert paragraphs(transcript(segment("yes", 0, 1), unseen, segment("no", 2, 3))) == seen
+    assert not [text for text in paragraphs(transcript(unseen)) if text.startswith("[")]
+
+
 def test_a_warning_of_the_transcript_stands_among_the_facts() -> None:
     warned = Transcript((), None, None, "engine", "model", 1.0, 0.0, ("mind\x00 this",))
     assert paragraphs(warned)[1:] == [

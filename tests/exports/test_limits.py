@@ -13,8 +13,8 @@ from callscribe.domain.transcripts import Segment, Transcript, Word
 from callscribe.exports import render
 from callscribe.exports.cues import MAX_COLUMNS, MAX_LINES, MAX_MS, MIN_MS, Cue, cues
 from callscribe.exports.srt import LOOK_ALIKES, showable
-from callscribe.exports.text import clean, speaker_label
-from callscribe.exports.tokens import columns
+from callscribe.exports.text import clean, is_blank, speaker_label
+from callscribe.exports.tokens import columns, tokens
 from tests.exports.samples import CALL, segment, spoken, transcript
 
 TEXTS = st.one_of(
@@ -24,6 +24,7 @@ TEXTS = st.one_of(
     st.text(alphabet="通话记录。、「」한국어 １２", max_size=120),
     st.text(alphabet="שלום، مرحبا\u200f\u200d ", max_size=120),
     st.lists(st.sampled_from(["e\u0301", "👩\u200d💻", "ก็", "x", " "]), max_size=80).map("".join),
+    st.text(alphabet="\u200b\u200d\u0301\ufe0f\u3164 ", max_size=100),
     st.just("--> &amp; <v Speaker 9>no</v> {\\an8}\\N WEBVTT"),
 )
 TIMES = st.floats(min_value=0, max_value=400, allow_nan=False).map(lambda value: round(value, 3))
@@ -117,7 +118,8 @@ def test_srt_read_back_by_another_library_has_the_same_text(given_: Transcript) 
         if original != "\\":  # the reader itself writes \N for a line's end
             text = text.replace(look_alike, original)
     text = text.replace("\\N", " ").replace(LOOK_ALIKES["\\"], "\\").replace("\u2060", "")
-    expected = " ".join(clean(entry.text).replace("\u2060", "") for entry in given_.segments)
+    seen = [text for text in (clean(entry.text) for entry in given_.segments) if not is_blank(text)]
+    expected = " ".join(text.replace("\u2060", "") for text in seen)
     assert _bare(text) == _bare(_undo_look_alikes(expected))
 
 
@@ -155,6 +157,84 @@ def test_a_word_longer_than_a_line_is_cut_and_nothing_of_it_is_lost() -> None:
     assert "".join(line for cue in shown for line in cue.lines) == "a" * 200
 
 
+CLUSTERS = [
+    "e\u0301",  # a letter and its accent
+    "q\u0323\u0307",
+    "\u30ab\u3099",  # Japanese, with its sound mark
+    "\u0e01\u0e47",  # Thai
+    "\u0928\u093f",  # Devanagari
+    "\u1112\u1161\u11ab",  # Korean in single letters
+    "👩\u200d👩\u200d👧\u200d👦",
+    "👍\U0001f3fd",
+    "1\ufe0f\u20e3",
+    "🇩🇪",
+]
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+@pytest.mark.parametrize("before", range(4))
+@pytest.mark.parametrize("max_columns", [18, 41, 42])
+def test_a_word_longer_than_a_line_is_never_cut_within_what_a_reader_takes_for_one_character(
+    cluster: str, before: int, max_columns: int
+) -> None:
+    word = "x" * before + cluster * 50
+    parts = [token.text for token in tokens(word, max_columns=max_columns)]
+    assert "".join(parts) == word
+    assert len(parts) > 1
+    for part in parts:
+        assert part.lstrip("x").replace(cluster, "") == ""
+        assert columns(part) <= max_columns
+
+
+@given(st.lists(st.sampled_from([*CLUSTERS, "x", "走", "。", "-"]), min_size=1, max_size=60), st.integers(12, 42))
+def test_whatever_a_word_is_made_of_its_parts_are_whole_characters(clusters: list[str], max_columns: int) -> None:
+    word = "x".join(clusters)  # side by side, two of them could be one
+    ends = set(
+        itertools.accumulate(len(one) for pair in zip(clusters, "x" * len(clusters), strict=True) for one in pair)
+    )
+    parts = [token.text for token in tokens(word, max_columns=max_columns)]
+    assert "".join(parts) == word
+    assert set(itertools.accumulate(map(len, parts[:-1]))) <= ends
+
+
+def test_one_character_with_more_marks_than_a_line_has_columns_is_cut_all_the_same() -> None:
+    shown = cues(transcript(segment("e" + "\u0301" * 100, 0, 3)))
+    assert "".join(line for cue in shown for line in cue.lines) == "e" + "\u0301" * 100
+    assert all(columns(line) <= MAX_COLUMNS for cue in shown for line in cue.lines)
+
+
+UNSEEN = [
+    "\u200b",
+    "\u200d\u200c\u2060",
+    "\u200e\u200f",
+    "\u00ad",
+    "\u0301",
+    " \u200b \u200b ",
+    "\ufe0f",
+    "\u3164",
+    "\u180e",
+]
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_a_segment_of_which_nothing_can_be_seen_gives_no_line_and_no_cue(text: str) -> None:
+    word = Word(text, 1, 2, 0.9)
+    alone = transcript(segment(text, 1, 2, words=(word,)))
+    assert render("txt", alone) == b""
+    assert render("srt", alone) == b""
+    assert render("vtt", alone) == render("vtt", transcript())
+    between = transcript(segment("yes", 0, 1), segment(text, 1, 2, "1", (word,)), segment("no", 2, 3))
+    without = transcript(segment("yes", 0, 1), segment("no", 2, 3))
+    for name in ("txt", "srt", "vtt"):
+        assert render(name, between) == render(name, without)
+
+
+@pytest.mark.parametrize("text", ["x\u200b", "e\u0301", "👩\u200d💻", "\u200f!", "नि"])
+def test_a_segment_of_which_something_can_be_seen_keeps_all_of_its_text(text: str) -> None:
+    for name in ("txt", "srt", "vtt"):
+        assert text in render(name, transcript(segment(text, 0, 1))).decode()
+
+
 def test_two_who_talk_at_once_are_shown_at_once() -> None:
     shown = cues(transcript(segment("a long explanation", 0, 5), segment("yes", 2, 2.4, "1")))
     assert [(cue.start_ms, cue.end_ms) for cue in shown] == [(0, 5000), (2000, 3000)]
@@ -182,9 +262,9 @@ def _number(cue: Cue) -> int:
 def _said_by_label(given_: Transcript) -> dict[str, str]:
     said: dict[str, str] = {}
     for entry in given_.segments:
-        label, text = speaker_label(entry.speaker), _bare(clean(entry.text))
-        if text:
-            said[label] = said.get(label, "") + text
+        label, text = speaker_label(entry.speaker), clean(entry.text)
+        if not is_blank(text):
+            said[label] = said.get(label, "") + _bare(text)
     return said
 
 

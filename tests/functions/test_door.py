@@ -250,6 +250,18 @@ def test_head_has_the_headers_and_no_body() -> None:
     assert (reply.status, reply.content, reply.header("content-length")) == (200, b"", "8")
 
 
+def test_an_answer_to_head_that_left_its_body_out_says_no_length() -> None:
+    answer = {"statusCode": 200, "headers": dict(JSON), "body": ""}
+    with running_door(("aivoco", Recorder(answer=answer))) as door:
+        connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=10)
+        for _ in range(2):  # on one connection: its end is not the answer's
+            connection.request("HEAD", PATH)
+            reply = connection.getresponse()
+            assert (reply.status, reply.read(), reply.getheader("content-length")) == (200, b"", None)
+        connection.close()
+        assert door.ask("GET", PATH).header("content-length") == "0"
+
+
 def test_an_answer_without_a_body_has_none() -> None:
     with running_door(("aivoco", Recorder(answer={"statusCode": 204, "headers": {}}))) as door:
         reply = door.ask("DELETE", PATH)
@@ -400,7 +412,64 @@ def test_a_client_that_leaves_with_half_its_body_reaches_no_handler() -> None:
     assert len(handler.events) == 1
 
 
-def test_a_client_that_leaves_while_it_waits_stops_nothing() -> None:
+def waits_until(leaving: threading.Event, entered: threading.Event, seen: list[bool]) -> Callable[..., dict[str, Any]]:
+    """A handler that says when it begins, and ends when its client is gone, or when it is told to."""
+
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        entered.set()
+        until_s = time.monotonic() + 10
+        while not (context.gone() or leaving.wait(0.02)) and time.monotonic() < until_s:
+            pass
+        seen.append(context.gone())
+        return length_of(event, context)
+
+    return handler
+
+
+HEADS = {
+    "no body": b"GET /transcribe HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a body": b"POST /transcribe HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+    "chunks": b"POST /transcribe HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "100 kB": b"POST /transcribe HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000,
+}
+
+
+@pytest.mark.parametrize("request_", HEADS.values(), ids=HEADS)
+def test_the_handler_is_told_when_its_client_has_left_and_the_door_goes_on(request_: bytes) -> None:
+    entered, seen = threading.Event(), list[bool]()
+    handler = waits_until(threading.Event(), entered, seen)
+    with running_door(("aivoco", handler), limits=Limits(threads=1)) as door:
+        with door.connect() as connection:
+            connection.sendall(request_)
+            assert entered.wait(10)
+        until_s = time.monotonic() + 5
+        while not seen and time.monotonic() < until_s:
+            time.sleep(0.01)
+        assert seen == [True]
+        assert door.ask("GET", "/healthz").status == 200
+
+
+def test_who_stays_is_never_said_to_have_left_whatever_else_it_sends() -> None:
+    leave, entered, seen = threading.Event(), threading.Event(), list[bool]()
+    with (
+        running_door(("aivoco", waits_until(leave, entered, seen))) as door,
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        door.connect() as connection,
+    ):
+        connection.sendall(HEADS["a body"])
+        assert entered.wait(10)
+        connection.sendall(HEADS["no body"])  # its next request
+        with door.connect() as other:  # and others may come and go
+            other.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            other.recv(100)
+        time.sleep(0.2)
+        leave.set()
+        received = pool.submit(lambda: [connection.recv(65536) for _ in range(2)]).result(10)
+    assert seen[0] is False
+    assert b"".join(received).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_handler_that_does_not_mind_a_client_that_left_stops_nothing() -> None:
     entered, leave, done = threading.Event(), threading.Event(), threading.Event()
 
     def waits(event: dict[str, Any], context: Any) -> dict[str, Any]:

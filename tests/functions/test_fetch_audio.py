@@ -32,6 +32,15 @@ def ask_for(stage: Stage, source: jobs.Source, **fields: Any) -> tuple[Job, dict
     return job, sqs_event(*messages)
 
 
+def test_a_tenant_with_many_urls_does_not_hold_up_another_one(stage: Stage) -> None:
+    """A standard queue is fair between its groups: each message must say whose it is."""
+    job = jobs.create(stage.deps, stage.principal, jobs.NewJob("presign", source=jobs.Source(url="https://a.example")))
+    sqs = stage.client("sqs")
+    url = sqs.get_queue_url(QueueName="fetches")["QueueUrl"]
+    (message,) = sqs.receive_message(QueueUrl=url, AttributeNames=["All"])["Messages"]
+    assert message["Attributes"]["MessageGroupId"] == job.tenant_id
+
+
 def versions_of(stage: Stage, bucket: str, prefix: str) -> list[str]:
     """The keys of all versions and delete markers below a prefix."""
     found = stage.client("s3").list_object_versions(Bucket=bucket, Prefix=prefix)

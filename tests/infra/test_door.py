@@ -13,6 +13,7 @@ from callscribe import names
 from callscribe.wiring import door_options
 from functions.door import app as door_app
 from infra import door_stack
+from infra.alarms import SERVER_ERROR_LOG, UNEXPECTED_LOG
 from infra.assembly import build_app
 from infra.bundling import ROOT
 from infra.settings import BadSetting, from_context
@@ -57,7 +58,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> WithDoor:
 def chosen(tmp_path_factory: pytest.TempPathFactory) -> WithDoor:
     choices = {"door_wait_s": "300", "door_max_tasks": "9", "door_deletion_protection": "false", **GIVEN_VPC}
     named = {"domain_name": "calls.example.com", "certificate_arn": CERTIFICATE}
-    return synthesised(tmp_path_factory.mktemp("chosen-door"), log_retention_days="7", **choices, **named)
+    return synthesised(
+        tmp_path_factory.mktemp("chosen-door"),
+        log_retention_days="7",
+        alarm_email="operator@example.com",
+        **choices,
+        **named,
+    )
 
 
 def test_there_is_no_door_unless_it_is_asked_for(aws: Stage, local: Stage) -> None:
@@ -219,10 +226,42 @@ def test_no_role_of_the_door_uses_wildcards_but_where_aws_has_nothing_narrower(s
                 assert re.fullmatch(r"<Data:(Audio|Results)\w+\.Arn>/\w+/\*", resource), resource
 
 
-def test_neither_a_domain_nor_another_setting_changes_what_the_deployed_door_imports(stage: WithDoor, chosen: WithDoor) -> None:
+def test_neither_a_domain_nor_another_setting_changes_what_the_deployed_door_imports(
+    stage: WithDoor, chosen: WithDoor
+) -> None:
     assert stage.data.exports == chosen.data.exports
     assert stage.app.exports == chosen.app.exports
     assert not stage.door.exports
+
+
+def test_a_door_that_fails_is_full_or_is_not_reached_raises_an_alarm(stage: WithDoor) -> None:
+    alarms = stage.door.resources("AWS::CloudWatch::Alarm").values()
+    found = {(a["Namespace"], a["MetricName"]): (a["Threshold"], a["Statistic"]) for a in alarms}
+    assert found == {
+        ("AWS/ApplicationELB", "UnHealthyHostCount"): (1, "Maximum"),
+        ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count"): (5, "Sum"),
+        ("AWS/ECS", "MemoryUtilization"): (85, "Maximum"),
+        ("callscribe/test", "DoorServerErrors"): (1, "Sum"),
+    }
+
+
+def test_the_doors_500s_are_counted_by_its_log_and_its_503s_are_not(stage: WithDoor) -> None:
+    counted = stage.one("AWS::Logs::MetricFilter")
+    (container,) = stage.one("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    assert counted["LogGroupName"] == container["LogConfiguration"]["Options"]["awslogs-group"]
+    assert counted["FilterPattern"] == f'?"{SERVER_ERROR_LOG}" ?"{UNEXPECTED_LOG}"'
+    (metric,) = counted["MetricTransformations"]
+    assert (metric["MetricNamespace"], metric["MetricName"]) == ("callscribe/test", "DoorServerErrors")
+
+
+def test_the_doors_alarms_are_mailed_by_the_topic_of_the_others_which_it_does_not_import(
+    stage: WithDoor, chosen: WithDoor
+) -> None:
+    (topic,) = chosen.app.resources("AWS::SNS::Topic").values()
+    arn = f"arn:<AWS::Partition>:sns:<AWS::Region>:<AWS::AccountId>:{topic['TopicName']}"
+    assert all(a["AlarmActions"] == [arn] for a in chosen.door.resources("AWS::CloudWatch::Alarm").values())
+    assert not chosen.door.resources("AWS::SNS::Topic")
+    assert not [a for a in stage.door.resources("AWS::CloudWatch::Alarm").values() if "AlarmActions" in a]
 
 
 def test_the_image_takes_the_package_and_the_door_and_nothing_else(stage: WithDoor) -> None:

@@ -159,10 +159,10 @@ def test_audio_of_the_named_buckets_may_be_fetched_by_nobody_else(chosen: Stage)
     }
 
 
-def test_a_shorter_download_shortens_its_function_and_the_queue_waits_six_times_as_long(chosen: Stage) -> None:
+def test_a_shorter_download_shortens_its_function_and_how_long_the_queue_waits(chosen: Stage) -> None:
     function = chosen.functions["fetch_audio"]
     queue = chosen.resources("AWS::SQS::Queue")[chosen.output("FetchQueueUrl")]
-    assert (function["Timeout"], queue["VisibilityTimeout"]) == (420, 2_520)
+    assert (function["Timeout"], queue["VisibilityTimeout"]) == (420, 480)
     mappings = chosen.resources("AWS::Lambda::EventSourceMapping").values()
     assert [m["ScalingConfig"] for m in mappings if "ScalingConfig" in m] == [{"MaximumConcurrency": 9}]
 
@@ -186,6 +186,20 @@ def test_every_alarm_is_mailed(chosen: Stage) -> None:
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "operator@example.com")
     alarms = chosen.resources("AWS::CloudWatch::Alarm").values()
     assert all(alarm["AlarmActions"] == [topic] for alarm in alarms)
+
+
+def test_the_topic_takes_what_the_accounts_alarms_publish_and_nothing_in_the_clear(chosen: Stage) -> None:
+    """A policy of its own takes the place of the default one, by which alarms could publish."""
+    ((topic, _),) = chosen.resources("AWS::SNS::Topic").items()
+    (policy,) = chosen.resources("AWS::SNS::TopicPolicy").values()
+    denied, allowed = sorted(policy["PolicyDocument"]["Statement"], key=lambda each: each["Effect"], reverse=True)
+    assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert (allowed["Effect"], allowed["Action"], allowed["Resource"]) == ("Allow", "sns:Publish", topic)
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"},
+        "ArnLike": {"aws:SourceArn": "arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:*"},
+    }
 
 
 def test_everything_is_in_the_one_region(chosen: Stage) -> None:

@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from callscribe import dialects, names
 from callscribe.dialects import front
 from callscribe.wiring import environment_of, parse_settings
+from infra import alarms
 from infra.bundling import ROOT
 from tests.infra.templates import Stage, arn_of, listed, role_of
 
@@ -29,10 +31,10 @@ SECRET = {"secretsmanager:GetSecretValue"}
 
 ACTIONS: dict[str, set[str]] = {
     "api_presign": TABLE | SECRET | RESULTS,
-    "api_mor": TABLE | SECRET | RESULTS | ERASE | {"sqs:SendMessage"},
-    "api_aivoco": TABLE | SECRET | RESULTS | ERASE | {"sqs:SendMessage"},
+    "api_mor": TABLE | SECRET | RESULTS | ERASE | {"sqs:SendMessage", "s3:GetObjectVersion"},
+    "api_aivoco": TABLE | SECRET | RESULTS | ERASE | {"sqs:SendMessage", "s3:GetObjectVersion"},
     "landing": set(),
-    "fetch_audio": TABLE | SECRET | RESULTS | ERASE | CONSUME | {"s3:AbortMultipartUpload"},
+    "fetch_audio": TABLE | SECRET | RESULTS | ERASE | CONSUME | {"s3:AbortMultipartUpload", "s3:GetObjectVersion"},
     "audio_uploaded": TABLE | CONSUME | ERASE | {"states:StartExecution"},
     "prepare_audio": TABLE | AUDIO,
     "finish_job": TABLE | RESULTS | ERASE | SECRET,
@@ -145,6 +147,7 @@ def test_each_dialect_reaches_as_much_of_the_audio_bucket_as_its_routes_do(stage
     own = {"audio/audio/*", "audio/sources/*"}
     for name in ("api_mor", "api_aivoco"):
         assert reached(stage, name, "s3:GetObject") == {"audio/audio/*", "audio/recordings/*", "results/results/*"}
+        assert reached(stage, name, "s3:GetObjectVersion") == {"audio/audio/*"}
         assert reached(stage, name, "s3:DeleteObjectVersion") == own | {"results/results/*"}
     assert reached(stage, "api_mor", "s3:PutObject") == own | {"results/results/*"}
     assert reached(stage, "api_aivoco", "s3:PutObject") == own
@@ -153,6 +156,7 @@ def test_each_dialect_reaches_as_much_of_the_audio_bucket_as_its_routes_do(stage
 def test_audio_is_fetched_into_its_place_and_nowhere_else(stage: Stage) -> None:
     everywhere = {"audio/audio/*", "audio/sources/*", "audio/recordings/*"}
     assert reached(stage, "fetch_audio", "s3:GetObject") == everywhere
+    assert reached(stage, "fetch_audio", "s3:GetObjectVersion") == {"audio/audio/*"}
     assert reached(stage, "fetch_audio", "s3:PutObject") == {"audio/audio/*", "results/results/*"}
     assert reached(stage, "fetch_audio", "s3:AbortMultipartUpload") == {"audio/audio/*"}
     assert reached(stage, "fetch_audio", "s3:DeleteObjectVersion") == {
@@ -336,18 +340,46 @@ def test_every_function_logs_json_from_info_on_and_is_told_nothing_that_nobody_r
 
 
 def test_a_receiver_that_is_disabled_raises_an_alarm(stage: Stage) -> None:
-    (found,) = stage.resources("AWS::Logs::MetricFilter").values()
-    assert found["LogGroupName"] == stage.functions["deliver_callback"]["LoggingConfig"]["LogGroup"]
-    assert found["FilterPattern"] == f'"{names.ENDPOINT_DISABLED_LOG}"'
-    (metric,) = found["MetricTransformations"]
-    alarms = stage.resources("AWS::CloudWatch::Alarm").values()
-    (alarm,) = (a for a in alarms if a["MetricName"] == metric["MetricName"])
-    assert (alarm["Namespace"], alarm["Threshold"]) == (metric["MetricNamespace"], 1) == ("callscribe/test", 1)
+    found = _logged(stage, names.ENDPOINT_DISABLED_LOG)
+    assert [each["LogGroupName"] for each in found] == [log_group_of(stage, "deliver_callback")]
+    _assert_one_is_an_alarm(stage, found)
+
+
+def test_an_answer_of_500_raises_an_alarm_whichever_dialect_gave_it_and_a_503_raises_none(stage: Stage) -> None:
+    found = _logged(stage, alarms.SERVER_ERROR_LOG)
+    groups = {log_group_of(stage, f"api_{dialect}") for dialect in names.DIALECTS}
+    assert {each["LogGroupName"] for each in found} == groups
+    _assert_one_is_an_alarm(stage, found)
+    gateways = [a for a in stage.resources("AWS::CloudWatch::Alarm").values() if a["Namespace"] == "AWS/ApiGateway"]
+    assert gateways == []  # it counts those 503 as well
+
+
+def test_audio_that_waits_to_be_fetched_raises_an_alarm_before_its_job_fails(stage: Stage) -> None:
+    queue = stage.output("FetchQueueUrl").replace(">", ".QueueName>")
+    (alarm,) = (
+        each
+        for each in stage.resources("AWS::CloudWatch::Alarm").values()
+        if (each["MetricName"], each["Dimensions"][0]["Value"] if "Dimensions" in each else None)
+        == ("ApproximateAgeOfOldestMessage", queue)
+    )
+    settings = parse_settings({})
+    assert settings.fetch_s < alarm["Threshold"] < settings.upload_deadline_s
+    assert alarm["Statistic"] == "Maximum"
+
+
+def test_the_sweeper_alone_finds_what_is_due_whoever_it_belongs_to(stage: Stage) -> None:
+    finders = [
+        role
+        for role in stage.resources("AWS::IAM::Role")
+        if any(resource.endswith(f"/index/{names.DUE_INDEX}") for _, resource in stage.grants(role))
+    ]
+    assert finders == [role_of(stage.functions["sweep"]["Role"])]
+    assert ".due(" in (ROOT / "layers/core/python/callscribe/services/sweep.py").read_text()
 
 
 def test_every_function_machine_and_the_api_have_their_alarms(stage: Stage) -> None:
-    alarms = stage.resources("AWS::CloudWatch::Alarm").values()
-    watched = {(a["MetricName"], d["Value"]) for a in alarms for d in a.get("Dimensions", [])}
+    known = stage.resources("AWS::CloudWatch::Alarm").values()
+    watched = {(a["MetricName"], d["Value"]) for a in known for d in a.get("Dimensions", [])}
     for function in stage.functions.values():
         assert ("Errors", function["self"]) in watched
         assert ("Throttles", function["self"]) in watched
@@ -355,7 +387,27 @@ def test_every_function_machine_and_the_api_have_their_alarms(stage: Stage) -> N
         assert ("ExecutionsFailed", machine) in watched
         assert ("ExecutionsTimedOut", machine) in watched
     assert ("IteratorAge", stage.functions["on_record"]["self"]) in watched
-    assert {"5xx", "ApproximateAgeOfOldestMessage"} <= {metric for metric, _ in watched}
+    aged = {value for metric, value in watched if metric == "ApproximateAgeOfOldestMessage"}
+    queues = (stage.output("WorkQueueUrl"), stage.output("FetchQueueUrl"))
+    assert aged == {queue.replace(">", ".QueueName>") for queue in queues}
+
+
+def log_group_of(stage: Stage, name: str) -> str:
+    return str(stage.functions[name]["LoggingConfig"]["LogGroup"])
+
+
+def _logged(stage: Stage, words: str) -> list[dict[str, Any]]:
+    """The metric filters that look for these words."""
+    return [f for f in stage.resources("AWS::Logs::MetricFilter").values() if f["FilterPattern"] == f'"{words}"']
+
+
+def _assert_one_is_an_alarm(stage: Stage, filters: list[dict[str, Any]]) -> None:
+    """All count into one metric, one of which is enough."""
+    (metric,) = {(m["MetricNamespace"], m["MetricName"]) for f in filters for m in f["MetricTransformations"]}
+    known = stage.resources("AWS::CloudWatch::Alarm").values()
+    (alarm,) = (a for a in known if (a["Namespace"], a["MetricName"]) == metric)
+    assert metric[0] == "callscribe/test"
+    assert (alarm["Threshold"], alarm["Statistic"]) == (1, "Sum")
 
 
 def _variables(stage: Stage) -> dict[str, str]:

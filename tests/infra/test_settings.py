@@ -14,6 +14,8 @@ from infra import settings as module
 from infra.bundling import ROOT
 from infra.settings import BadSetting, StageSettings, from_context
 
+CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
+
 
 def test_without_any_context_the_stage_is_dev_on_aws_and_keeps_its_data() -> None:
     settings = from_context({})
@@ -32,7 +34,7 @@ def test_the_template_tells_the_running_code_every_value_that_it_knows() -> None
         "fetch_s": 600,
         "fetched_result_s": 540,
         "requests_per_minute": 60,
-        "waiting_calls": 20,
+        "waiting_calls": 5,
         "basic_everywhere": True,
         "refresh_life_s": 604_800,
     }
@@ -110,6 +112,22 @@ def test_a_transcript_that_nobody_fetches_is_gone_within_fifteen_minutes_whateve
             StageSettings(sweep_minutes=sweep_minutes, fetched_result_s=longest_s + 1)
 
 
+def test_calls_that_wait_leave_a_lambda_to_the_others() -> None:
+    """Of a new account's ten, too; and of those that are set aside, down to the fewest."""
+    assert StageSettings().waiting_calls <= 10 // 2
+    for reserved in (2, 6, 100):
+        StageSettings(reserved_concurrency=reserved, waiting_calls=reserved - 1)
+        with pytest.raises(BadSetting, match="waiting_calls"):
+            StageSettings(reserved_concurrency=reserved, waiting_calls=reserved)
+
+
+def test_a_certificate_of_the_stages_region_is_taken_and_any_while_the_region_is_not_known() -> None:
+    for region in ("eu-central-1", None):
+        named = StageSettings(region=region, domain_name="a.example.com", certificate_arn=CERTIFICATE)
+        assert named.certificate_arn == CERTIFICATE
+        assert StageSettings(region=region, door_certificate_arn=CERTIFICATE).door_certificate_arn == CERTIFICATE
+
+
 @pytest.mark.parametrize(
     ("context", "name", "allowed"),
     [
@@ -134,7 +152,7 @@ def test_a_transcript_that_nobody_fetches_is_gone_within_fifteen_minutes_whateve
         ({"cors_origins": "console.example.com"}, "cors_origins=console.example.com", "origins such as"),
         ({"throttle_rate": "0"}, "throttle_rate=0", "1 to 10000"),
         ({"throttle_burst": "99999"}, "throttle_burst=99999", "1 to 5000"),
-        ({"reserved_concurrency": "0"}, "reserved_concurrency=0", "1 to 1000"),
+        ({"reserved_concurrency": "1"}, "reserved_concurrency=1", "2 to 1000"),
         ({"callback_schedule_s": "0,soon"}, "callback_schedule_s=", "a number"),
         ({"callback_schedule_s": ""}, "callback_schedule_s=", "1 to 20 numbers"),
         ({"callback_schedule_s": "0,-1"}, "callback_schedule_s=", "0 to 86400"),
@@ -156,6 +174,18 @@ def test_a_transcript_that_nobody_fetches_is_gone_within_fifteen_minutes_whateve
         ({"source_buckets": "*"}, "source_buckets=*", "names of S3 buckets"),
         ({"requests_per_minute": "0"}, "requests_per_minute=0", "1 to 100000"),
         ({"waiting_calls": "0"}, "waiting_calls=0", "1 to 1000"),
+        ({"waiting_calls": "8", "reserved_concurrency": "8"}, "waiting_calls=8", "with reserved_concurrency=8"),
+        ({"reserved_concurrency": "5"}, "waiting_calls=5", "allowed is at most 4"),
+        (
+            {"domain_name": "calls.example.com", "certificate_arn": CERTIFICATE, "region": "eu-west-1"},
+            f"certificate_arn={CERTIFICATE}",
+            "the region of the stage, eu-west-1",
+        ),
+        (
+            {"door_certificate_arn": CERTIFICATE, "region": "us-east-1"},
+            f"door_certificate_arn={CERTIFICATE}",
+            "the region of the stage, us-east-1",
+        ),
         ({"admin_units_url": "cloud.example.com"}, "admin_units_url=cloud", "http or https URL"),
         ({"recharge_url": "javascript:alert(1)"}, "recharge_url=javascript", "http or https URL"),
         ({"transcription_failed_text": ""}, "transcription_failed_text=", "1 to 200 characters"),

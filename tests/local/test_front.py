@@ -14,6 +14,9 @@ from local.emulator import free_port
 from local.front import Front, api_id_of
 from tests.local.conftest import Cloud
 
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"2\r\n{}\r\n0\r\nX-Trailer: a\r\n\r\n"
+
 
 @pytest.fixture(scope="module")
 def front(cloud: Cloud) -> Iterator[Front]:
@@ -145,13 +148,45 @@ def test_a_client_that_asks_first_is_told_before_it_sends() -> None:
     ("head", "status"),
     [
         (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", b"400"),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", b"400"),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n", b"413"),
+        (CHUNKED + b"nonsense\r\n", b"400"),
+        (CHUNKED + b"fffffff\r\n", b"413"),
+        (CHUNKED + b"f" * 17 + b"\r\n", b"400"),
+        *(
+            (CHUNKED + size + b"\r\nx\r\n0\r\n\r\n", b"400")
+            for size in (b"-1", b"+1", b"0x1", b"0_1", b"", b";a", b"1 1")
+        ),
+        (CHUNKED + b"1\r\nxy\r\n0\r\n\r\n", b"400"),
+        (CHUNKED + b"1;" + b"a" * 9000, b"400"),
     ],
 )
 def test_an_unreadable_body_is_refused(head: bytes, status: bytes) -> None:
     with Front("http://127.0.0.1:9", "api", body_limit_bytes=1000) as small:
         assert _raw(small, head).startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.parametrize("cut", range(1, len(CHUNKS)))
+def test_a_body_in_chunks_whose_client_leaves_in_its_middle_is_nobodys_request(cut: int) -> None:
+    gateway = socket.create_server(("127.0.0.1", 0))
+    gateway.settimeout(0.05)
+    with gateway, Front(f"http://127.0.0.1:{gateway.getsockname()[1]}", "api") as front:
+        with socket.create_connection(("127.0.0.1", front.port), timeout=5) as client:
+            client.sendall(CHUNKED + CHUNKS[:-cut])
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(100) == b""
+        with pytest.raises(TimeoutError):
+            gateway.accept()
+
+
+def test_head_says_no_length_where_the_answer_does_not() -> None:
+    gateway = socket.create_server(("127.0.0.1", 0))
+    front_of = Front(f"http://127.0.0.1:{gateway.getsockname()[1]}", "api")
+    with gateway, front_of as front, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask, front, "HEAD", "/x")
+        connection, _ = gateway.accept()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Sample: yes\r\nConnection: close\r\n\r\n")
+        connection.close()
+        status, headers, content = asked.result()
+    assert (status, headers["x-sample"], headers["content-length"], content) == (200, "yes", None, b"")
 
 
 def test_a_cloud_that_is_gone_gets_502_in_json() -> None:

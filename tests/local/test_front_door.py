@@ -18,7 +18,7 @@ from callscribe import names
 from callscribe.wiring import DoorOptions
 from local.door import door_way
 from local.emulator import free_port
-from local.front import INLINE_BODY_BYTES, DoorWay, Front
+from local.front import _ANSWER_S, INLINE_BODY_BYTES, DoorWay, Front
 from tests.functions.running_door import running_door
 from tests.local.conftest import Cloud
 
@@ -254,6 +254,61 @@ def test_with_a_door_at_hand_the_lambda_still_does_the_work(cloud: Cloud) -> Non
 def test_who_sends_far_too_much_sees_the_answer_all_the_same() -> None:
     with site() as at:
         assert at.ask("POST", "/x", b"x" * (names.DOOR_MAX_BODY_BYTES + 1))[0] == 413
+
+
+@pytest.mark.parametrize("large", [True, False], ids=["a large body", "a long wait"])
+def test_a_client_that_leaves_while_the_door_works_for_it_leaves_the_door_too(large: bool) -> None:
+    entered, left = threading.Event(), threading.Event()
+
+    def waits(_event: dict[str, Any], context: Any) -> dict[str, Any]:
+        entered.set()
+        until_s = time.monotonic() + 10
+        while not context.gone() and time.monotonic() < until_s:
+            time.sleep(0.02)
+        if context.gone():
+            left.set()
+        return {"statusCode": 200, "headers": {}, "body": ""}
+
+    body = b"x" * (4_000_001 if large else 2)
+    head = f"POST {WAITING} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    gateway = StandIn("gateway", lambda _number: (503, {"Retry-After": "5"}))
+    with listening(gateway), running_door(("aivoco", waits)) as door:
+        way = DoorWay(door.port, names.DOOR_MAX_BODY_BYTES, wait_s=10, waiting=frozenset({WAITING}))
+        with Front(f"http://127.0.0.1:{gateway.port}", "api", door=way) as front:
+            with socket.create_connection(("127.0.0.1", front.port), timeout=20) as client:
+                client.sendall(head + body)
+                assert entered.wait(10)
+                assert not left.wait(0.2)
+            assert left.wait(5)
+
+
+def test_a_client_that_sends_its_next_request_while_the_door_works_has_not_left() -> None:
+    one = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}" % WAITING.encode()
+    with site(lambda _number: (503, {"Retry-After": "5"})) as at:
+        release = threading.Event()
+        at.door.say = lambda _number: (200 if release.wait(10) else 500, {})
+        with socket.create_connection(("127.0.0.1", at.front.port), timeout=20) as client:
+            client.sendall(one)
+            while not at.door.seen:
+                time.sleep(0.01)
+            client.sendall(one)
+            time.sleep(0.2)
+            release.set()
+            received = b""
+            while received.count(b"HTTP/1.1 200 ") < 2:
+                received += client.recv(65536) or pytest.fail("the front has closed the connection")
+    assert len(at.door.seen) == 2
+
+
+def test_a_door_that_never_answers_is_not_waited_for_any_longer_than_its_time() -> None:
+    silent = socket.create_server(("127.0.0.1", 0))
+    way = DoorWay(silent.getsockname()[1], max_body_bytes=5_000_000, wait_s=0.3 - _ANSWER_S)
+    with (
+        silent,
+        listening(StandIn("gateway")) as gateway,
+        Front(f"http://127.0.0.1:{gateway.port}", "api", door=way) as front,
+    ):
+        assert Site(gateway, StandIn("door"), front).ask("POST", "/x", b"x" * 4_000_001)[0] == 503
 
 
 def test_a_request_whose_client_leaves_in_its_middle_is_nobodys_request() -> None:

@@ -290,7 +290,7 @@ def _short(answer: Answer) -> str:
 
 def takes_ids(row: Row) -> bool:
     """Whether a route looks something up by an id of a tenant, beside what it takes as a credential."""
-    return any(kind in slot.owner for slot in row.slots.values() for kind in ("uuid, completed", "order at mor"))
+    return any(kind in slot.owner for slot in row.slots.values() for kind in ("uuid, completed", "order at presign"))
 
 
 @contextmanager

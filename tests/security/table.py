@@ -203,7 +203,7 @@ _PRESIGN_ROWS: Mapping[Route, Row] = {
     ),
     ("POST", "/api/v1/generate-presigned-url"): Row(
         _presign("POST", "/generate-presigned-url", fields={"mimeType": "audio/wav"}),
-        slots={"Idempotency-Key": Slot(_header("Idempotency-Key"), {"order at presign": 200, "order at mor": 400})},
+        slots={"Idempotency-Key": Slot(_header("Idempotency-Key"), {"order at presign": 200})},
         plain=frozenset({"mimeType", "callbackUrl", "language"}),
     ),
     ("POST", "/api/v1/get-transcription"): Row(
@@ -259,7 +259,7 @@ def _mor_rows(prefix: str) -> dict[Route, Row]:
                 **{name: _call(name) for name in ("recording_id", "call_id", "uniqueid")},
                 "recording_url": Slot(_body("recording_url")),  # means the same to everybody
                 "s3_uri": Slot(_body("s3_uri"), {"s3_uri": 201}),
-                "Idempotency-Key": Slot(_header("Idempotency-Key"), {"order at mor": 201, "order at presign": 409}),
+                "Idempotency-Key": Slot(_header("Idempotency-Key"), {"order at mor": 201}),
             },
             plain=frozenset(
                 {"language", "diarize", "callback_url", "agent_channel", "direction", "agent_name", "company_name"}

@@ -78,6 +78,23 @@ def test_revoking_twice_keeps_the_first_moment() -> None:
     assert accounts.revoke_key(deps, tenant_id=tenant_id, key_id=key.id) == first
 
 
+def test_a_key_that_is_used_at_that_moment_is_revoked_all_the_same() -> None:
+    store = MemoryStore()
+    plain = memory_deps(store=store)
+    tenant_id = tenant_of(plain)
+    key, secret = accounts.create_key(plain, tenant_id=tenant_id, name="main")
+    users = iter([True])
+
+    def use(moment: Moment) -> None:
+        if moment.method == "commit" and moment.when is When.BEFORE and next(users, False):
+            accounts.authenticate(plain, key_id=key.id, secret=secret)
+
+    revoked = accounts.revoke_key(memory_deps(store=faulty(store, use)), tenant_id=tenant_id, key_id=key.id)
+    assert revoked.revoked_at_ms is not None
+    with pytest.raises(Unauthenticated):
+        accounts.authenticate(plain, key_id=key.id, secret=secret)
+
+
 def test_a_key_of_another_tenant_cannot_be_revoked() -> None:
     deps = memory_deps()
     key, _ = accounts.create_key(deps, tenant_id=tenant_of(deps), name="main")

@@ -1,6 +1,7 @@
 """safety.md figure 16: nothing is left of a deleted job but ids, amounts and a digest."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -9,6 +10,7 @@ from callscribe.adapters.memory import Crash, Moment, RaiseAt, Trace, faulty_dep
 from callscribe.domain.callbacks import Answer, Attempt, Callback
 from callscribe.domain.credits import Entry, Hold
 from callscribe.domain.jobs import IdempotencyRecord, Job, JobNumber, ResultLink
+from callscribe.domain.keyring import KeyRing
 from callscribe.domain.records import insert
 from callscribe.errors import Conflict, NotFound
 from callscribe.ports import Deps
@@ -52,6 +54,15 @@ def test_figure_16_nothing_is_left_of_a_deleted_job_in_either_bucket_in_any_vers
     lasting = {kind for kind in LASTING for row in cloud.store.all(kind) if job.id in repr(row)}
     assert lasting == {Entry, Hold, IdempotencyRecord}
     assert problems(cloud, job, paid=True) == []
+
+
+def test_a_link_that_was_made_before_the_root_key_was_rotated_goes_too() -> None:
+    cloud = Cloud(settings=LONG)
+    job = rich(cloud)
+    assert len(cloud.store.all(ResultLink)) == 1
+    rotated = KeyRing("2", {**cloud.plain.keyring.roots, "2": b"another root key of thirty two b"})
+    erase(replace(cloud.plain, keyring=rotated), job)
+    assert cloud.store.all(ResultLink) == []
 
 
 def test_a_second_deletion_finds_nothing_and_neither_does_anybody_else() -> None:

@@ -12,9 +12,12 @@ from callscribe.adapters.memory import (
     Crash,
     ManualClock,
     MemoryObjects,
+    MemoryQueue,
     MemoryStore,
+    Moment,
     RaiseAt,
     Trace,
+    When,
     faulty_deps,
     memory_deps,
 )
@@ -25,9 +28,9 @@ from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.keyring import KeyRing
 from callscribe.domain.records import update
 from callscribe.domain.transcripts import Transcript, to_json
-from callscribe.errors import CallscribeError, InsufficientCredits
+from callscribe.errors import CallscribeError, InsufficientCredits, Unavailable
 from callscribe.ports import Deps, WorkMessage
-from callscribe.services import accounts, exchanges, jobs, ledger, work
+from callscribe.services import accounts, erasure, exchanges, jobs, ledger, work
 from callscribe.services.accounts import Principal
 from callscribe.services.callbacks import BodySigner, Result
 from callscribe.services.exchanges import Asked, Pace, Seat
@@ -198,6 +201,17 @@ def test_while_another_may_still_be_reading_nothing_is_erased(stage: Stage) -> N
     assert stage.contents() != []
 
 
+def test_an_answered_call_is_looked_at_once_more_at_its_deadline(stage: Stage) -> None:
+    seat = stage.enter()
+    stage.complete(seat)
+    stage.leave(seat, answered=True)
+    (job,) = stage.store.all(Job)
+    assert job.due_at_ms == job.deadline_at_ms
+    stage.clock.advance((job.deadline_at_ms - stage.clock()) / 1000)
+    assert stage.sweep() == {"cleared_up": 1}
+    assert stage.store.all(Job)[0].due_at_ms is None
+
+
 def test_an_unfetched_result_is_erased_within_fifteen_minutes(stage: Stage) -> None:
     seat = stage.enter()
     stage.clock.advance(1_234)
@@ -267,6 +281,37 @@ def test_audio_that_never_came_is_brought_by_an_equal_request(stage: Stage) -> N
     assert len(stage.uploads.keys()) == 1
 
 
+@pytest.mark.parametrize("dies_before", [("uploads", "put_if_absent"), ("fetch_queue", "send")])
+@pytest.mark.parametrize("how", [Crash(), Unavailable("down")])
+def test_audio_that_nobody_asked_for_is_asked_for_by_an_equal_request(
+    dies_before: tuple[str, str], how: BaseException
+) -> None:
+    stage, queue = Stage(), MemoryQueue(ManualClock())
+    deps = replace(stage.deps, fetch_queue=queue)
+
+    def plan(moment: Moment) -> None:
+        if moment == Moment(*dies_before, When.BEFORE):
+            raise how
+
+    with pytest.raises(type(how)):
+        stage.enter(BY_URL, deps=faulty_deps(deps, plan))
+    assert queue.take() == []
+    if dies_before[0] == "fetch_queue" and isinstance(how, Crash):
+        stage.clock.advance(deps.settings.fetch_s)  # nobody can tell that it was not asked for
+    seats = [stage.enter(BY_URL, deps=deps) for _ in range(3)]
+    assert {seat.job_id for seat in seats} == {stage.exchange().job_id}
+    assert queue.take() == [{"tenant_id": seats[0].tenant_id, "job_id": seats[0].job_id}]
+
+
+def test_audio_by_url_is_asked_for_once_while_that_is_under_way(stage: Stage) -> None:
+    queue = MemoryQueue(ManualClock())
+    deps = replace(stage.deps, fetch_queue=queue)
+    for _ in range(3):
+        stage.enter(BY_URL, deps=deps)
+        stage.clock.advance(100)
+    assert len(queue.take()) == 1
+
+
 def test_audio_is_brought_once(stage: Stage) -> None:
     seats = [stage.enter() for _ in range(3)]
     job = exchanges.find_job(stage.deps, seats[0])
@@ -284,6 +329,19 @@ def test_audio_that_comes_after_its_jobs_end_does_not_stay(stage: Stage) -> None
         return put(key, body, content_type=content_type)
 
     stage.uploads.put_if_absent = put_late  # type: ignore[method-assign]  # the job ends at the worst moment
+    exchanges.bring(stage.deps, late, ASKED)
+    assert stage.contents() == []
+
+
+def test_audio_that_comes_after_its_job_was_deleted_does_not_stay(stage: Stage) -> None:
+    late = exchanges.enter(stage.deps, stage.principal, ASKED, stay_s=25)
+    put = stage.uploads.put_if_absent
+
+    def put_late(key: str, body: bytes, *, content_type: str) -> bool:
+        erasure.erase_job(stage.deps, tenant_id=late.tenant_id, job_id=late.job_id)
+        return put(key, body, content_type=content_type)
+
+    stage.uploads.put_if_absent = put_late  # type: ignore[method-assign]  # the job is deleted at the worst moment
     exchanges.bring(stage.deps, late, ASKED)
     assert stage.contents() == []
 

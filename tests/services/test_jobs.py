@@ -22,7 +22,7 @@ from callscribe.errors import (
     OutboundRefused,
     Unavailable,
 )
-from callscribe.services import accounts, erasure, jobs, ledger
+from callscribe.services import accounts, creation, erasure, jobs, ledger
 from callscribe.services.jobs import Idempotency, NewJob, Source
 from tests.reliability.audit import unbalanced
 from tests.reliability.cloud import PRICE_M, PRICE_M_PER_S, RECORDING, Cloud, render
@@ -146,6 +146,16 @@ class TestCreate:
         assert again.id != first.id
         assert len(cloud.store.all(Job)) == len(cloud.store.all(JobNumber)) == 2
         assert len(cloud.store.all(IdempotencyRecord)) == 1
+
+    def test_the_same_key_at_another_dialect_is_another_key(self) -> None:
+        cloud = Cloud()
+        there = Idempotency(KEY.key, "b" * 64)
+        first = create(cloud, idempotency=KEY)
+        assert not creation.is_repeated(cloud.plain, NewJob("mor", idempotency=there), tenant_id=first.tenant_id)
+        other = jobs.create(cloud.plain, cloud.principal, NewJob("mor", idempotency=there))
+        assert other.id != first.id
+        assert creation.is_repeated(cloud.plain, NewJob("mor", idempotency=there), tenant_id=first.tenant_id)
+        assert create(cloud, idempotency=KEY).id == first.id
 
     def test_a_key_whose_job_was_deleted_makes_a_new_one(self) -> None:
         cloud = Cloud()
@@ -313,6 +323,34 @@ class TestPrepare:
         noted = cloud.job(job).failure
         assert noted is not None
         assert noted.code is FailureCode.INSUFFICIENT_CREDITS
+
+    def test_a_copy_of_the_step_that_finds_its_own_hold_has_emptied_the_balance_goes_on(self) -> None:
+        cloud = Cloud(funds_m=PRICE_M)
+        job = queued(cloud)
+        first: list[Job] = []
+
+        def plan(moment: Moment) -> None:
+            if moment.port == "inspector" and moment.when is When.AFTER:
+                first.append(prepare(cloud, job))
+
+        assert [prepare(cloud, job, faulty_deps(cloud.plain, plan))] == first
+        assert (cloud.job(job).state, cloud.job(job).failure) == (JobState.TRANSCRIBING, None)
+        assert unbalanced(cloud.store) == []
+
+    def test_a_failure_that_another_copy_has_noted_meanwhile_stays_whatever_the_balance_is_now(self) -> None:
+        cloud = Cloud(funds_m=0)
+        job = queued(cloud)
+
+        def plan(moment: Moment) -> None:
+            if moment.port == "inspector" and moment.when is When.AFTER:
+                jobs.note_failure(cloud.plain, job, Failure(FailureCode.INSUFFICIENT_CREDITS, "too little"))
+                ledger.top_up(
+                    cloud.plain, tenant_id=job.tenant_id, account=Account.CREDITS, amount=10**9, reference="late"
+                )
+
+        with pytest.raises(JobFailed, match="too little"):
+            prepare(cloud, job, faulty_deps(cloud.plain, plan))
+        assert cloud.store.all(Hold) == []
 
     def test_a_job_that_is_cancelled_meanwhile_holds_nothing(self) -> None:
         cloud = Cloud()

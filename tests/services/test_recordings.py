@@ -1,6 +1,7 @@
 """Registered recordings: added once, found by their tenant only."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from callscribe.adapters.memory import (
     RaiseAt,
     When,
     faulty,
+    faulty_deps,
     memory_deps,
 )
+from callscribe.domain.accounts import ALL_SCOPES, Scope
 from callscribe.domain.jobs import Job
 from callscribe.domain.recordings import Recording
 from callscribe.domain.roles import NOTHING_KNOWN, CallFacts, Direction
-from callscribe.errors import Invalid, NotFound, OutboundRefused, Unavailable
+from callscribe.errors import Forbidden, Invalid, NotFound, OutboundRefused, Unavailable
 from callscribe.ports import Deps
 from callscribe.services import accounts, jobs, recordings
 from callscribe.services.accounts import Principal
@@ -53,8 +56,10 @@ class World:
     def add(self, recording_id: str = "1000042", deps: Deps | None = None, **how: Any) -> Recording:
         return recordings.add(deps or self.deps, tenant_id=self.tenant_id, recording_id=recording_id, **how)
 
-    def source(self, given: str, tenant_id: str | None = None) -> tuple[Source, CallFacts]:
-        return recordings.source_of(self.deps, tenant_id=tenant_id or self.tenant_id, given=given)
+    def source(
+        self, given: str, tenant_id: str | None = None, scopes: frozenset[Scope] = ALL_SCOPES
+    ) -> tuple[Source, CallFacts]:
+        return recordings.source_of(self.deps, Principal(tenant_id or self.tenant_id, "app-1", scopes), given)
 
     def job(self, *, audio: bytes | None = b"audio", **how: Any) -> Job:
         principal = Principal(self.tenant_id, "app-1", frozenset())
@@ -111,6 +116,18 @@ def test_A_A2_M_A6_a_job_is_found_by_its_number_and_by_its_uuid_in_either_case(w
     assert world.source(str(job.number)) == world.source(job.id) == world.source(job.id.upper()) == expected
 
 
+def test_a_jobs_recording_is_the_version_that_was_transcribed_whatever_was_uploaded_later(world: World) -> None:
+    job = world.job()
+    info = world.uploads.head(job.audio_key)
+    assert info is not None
+    assert jobs.uploaded(world.deps, tenant_id=job.tenant_id, job_id=job.id, version_id=info.version_id)
+    world.uploads.put(job.audio_key, b"uploaded by the same URL later")
+    assert world.source(job.id)[0] == Source(key=job.audio_key, version_id=info.version_id)
+    world.uploads._versions[job.audio_key].pop(str(info.version_id))  # as the bucket's lifecycle does
+    with pytest.raises(NoRecording):
+        world.source(job.id)
+
+
 def test_a_registered_recording_goes_before_a_job_of_the_same_number(world: World) -> None:
     job = world.job()
     world.add(str(job.number), url=URL)
@@ -123,6 +140,55 @@ def test_a_job_without_audio_or_whose_audio_is_not_kept_has_no_recording(world: 
     for job in (waiting, brief, cancelled):
         with pytest.raises(NoRecording):
             world.source(job.id)
+
+
+def test_who_may_not_read_gets_registered_recordings_but_no_job(world: World) -> None:
+    writer = frozenset({Scope.TRANSCRIBE})
+    silent = world.job(audio=None)
+    for job in (world.job(), silent):
+        for given in (job.id, str(job.number)):
+            with pytest.raises(Forbidden):
+                world.source(given, scopes=writer)
+    with pytest.raises(NotFound):
+        world.source("no such call", scopes=writer)
+    world.add(url=URL)
+    assert world.source("1000042", scopes=writer)[0] == Source(url=URL)
+
+
+def test_a_removed_recording_leaves_nothing_in_any_version(world: World) -> None:
+    made = world.add(file=world.file())
+    world.uploads.put(made.audio_key, b"audio")  # a second version
+    orphan = f"{made.audio_prefix}of-a-registration-that-broke-off"
+    world.uploads.put(orphan, b"audio")
+    other = world.add("1000043", file=world.file())
+    assert recordings.remove(world.deps, tenant_id=world.tenant_id, recording_id="1000042") == made
+    assert world.uploads.keys() == [other.audio_key]
+    assert world.uploads.erase(made.audio_prefix) == 0
+    assert recordings.list_recordings(world.deps, world.tenant_id) == [other]
+    with pytest.raises(NotFound):
+        world.source("1000042")
+
+
+def test_what_is_unknown_or_anothers_cannot_be_removed(world: World) -> None:
+    made = world.add(file=world.file())
+    for tenant_id, recording_id in ((world.other_id, made.id), (world.tenant_id, "1000043"), (world.tenant_id, "")):
+        with pytest.raises(NotFound):
+            recordings.remove(world.deps, tenant_id=tenant_id, recording_id=recording_id)
+    assert world.uploads.keys() == [made.audio_key]
+
+
+def test_a_removal_that_broke_off_anywhere_can_be_repeated(world: World) -> None:
+    for index in range(20):
+        plan = RaiseAt(index, Unavailable("down"))
+        made = world.add(file=world.file())
+        with suppress(Unavailable):
+            recordings.remove(faulty_deps(world.deps, plan), tenant_id=world.tenant_id, recording_id=made.id)
+        with suppress(NotFound):  # it was the answer alone that broke off
+            recordings.remove(world.deps, tenant_id=world.tenant_id, recording_id=made.id)
+        assert (world.uploads.keys(), world.store.all(Recording)) == ([], [])
+        if plan.struck is None:
+            break
+    assert index == 6  # before and after each of three calls
 
 
 def test_another_tenants_recordings_and_jobs_answer_as_unknown_ones_do(world: World) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from callscribe.adapters.memory import MemoryObjects
+from callscribe.adapters.memory import MemoryObjects, Moment, When, faulty_deps
 from callscribe.domain.accounts import Tenant
 from callscribe.domain.audio import AudioLimits
 from callscribe.domain.jobs import Job, JobState
@@ -114,6 +114,28 @@ def test_an_object_of_another_bucket_is_copied_and_taken_up_as_an_upload() -> No
     assert problems(cloud, job, paid=True) == []
 
 
+def test_an_object_that_is_too_large_is_refused_before_it_is_copied() -> None:
+    cloud = Cloud()
+    cloud.uploads.put("recordings/t1/call", b"six by")
+    put: list[str] = []
+    cloud.uploads._on_put = lambda key, _: put.append(key)
+    job = ordered(cloud, Source(key="recordings/t1/call"), limits=AudioLimits(max_bytes=5))
+    fetch(cloud, job)
+    failure = cloud.job(job).failure
+    assert failure is not None
+    assert (failure.code, "5 bytes" in failure.message) == (FailureCode.UPLOAD_TOO_LARGE, True)
+    assert job.audio_key not in put
+
+
+def test_the_version_of_an_object_that_is_named_is_the_one_that_is_fetched() -> None:
+    cloud = Cloud()
+    version_id = cloud.uploads.put("recordings/t1/call", b"what was said")
+    cloud.uploads.put("recordings/t1/call", b"something else")
+    job = ordered(cloud, Source(key="recordings/t1/call", version_id=version_id))
+    cloud.settle()
+    assert jobs.transcript(cloud.plain, cloud.job(job)).text == "what was said"
+
+
 def test_an_object_that_is_gone_is_a_source_that_cannot_be_reached() -> None:
     cloud = Cloud()
     job = ordered(cloud, Source(key="recordings/t1/gone"))
@@ -177,8 +199,10 @@ def test_a_service_that_is_down_is_tried_again_and_the_job_goes_on() -> None:
 
 
 @pytest.mark.parametrize("end", ["cancel", "erase"])
-def test_a_fetch_that_comes_too_late_leaves_nothing(end: str) -> None:
+@pytest.mark.parametrize("lost", [(), ("uploaded",)])
+def test_a_fetch_that_comes_too_late_leaves_nothing_even_if_nobody_hears_of_it(end: str, lost: tuple[str, ...]) -> None:
     cloud = Cloud()
+    cloud.lost.update(lost)
     job = ordered(cloud, Source(url=RECORDING))
     whole = cloud.downloads.download
 
@@ -187,6 +211,8 @@ def test_a_fetch_that_comes_too_late_leaves_nothing(end: str) -> None:
         whole(url, path, **limits)
 
     cloud.downloads.download = slow  # type: ignore[method-assign]  # the job ends while it is fetched
+    fetch(cloud, job)
+    assert cloud.uploads.keys() == []
     cloud.settle()
     assert problems(cloud, job, paid=False) == []
     assert cloud.uploads.keys() == []
@@ -199,12 +225,44 @@ def test_a_message_that_was_lost_is_sent_again_by_the_sweeper_until_the_window_c
     cloud.lost.add("fetch")
     job = ordered(cloud, Source(url=RECORDING))
     cloud._collect()
-    cloud.clock.advance(660)
+    cloud.clock.advance(1_380)
     cloud.sweep()
     cloud.lost.clear()
-    cloud.clock.advance(300)
+    cloud.clock.advance(1_380)
     cloud.sweep()
     assert [one.kind for one in cloud.pending] == ["fetch"]
     cloud.settle()
     assert cloud.job(job).state is JobState.COMPLETED
     assert problems(cloud, job, paid=True) == []
+
+
+def test_while_a_message_is_surely_under_way_the_sweeper_sends_no_other() -> None:
+    cloud = Cloud()
+    job = ordered(cloud, Source(url=RECORDING))
+    cloud.fetches.take()
+    sent = []
+    for _ in range(3_600 // 300 - 1):
+        cloud.clock.advance(300)
+        cloud._do_sweep()
+        sent.append(len(cloud.fetches.take()))
+    assert sent == [0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]
+    cloud.clock.advance(300)
+    cloud._do_sweep()
+    assert cloud.job(job).state is JobState.FAILED
+
+
+def test_an_ask_that_failed_is_due_soon() -> None:
+    cloud = Cloud()
+
+    def plan(moment: Moment) -> None:
+        if moment == Moment("fetch_queue", "send", When.BEFORE):
+            raise Unavailable("no queue")
+
+    new = NewJob(dialect="presign", source=Source(url=RECORDING))
+    with pytest.raises(Unavailable):
+        jobs.create(faulty_deps(cloud.plain, plan), cloud.principal, new)
+    cloud.settle()
+    (job,) = cloud.store.all(Job)
+    assert job.state is JobState.COMPLETED
+    assert job.finished_at_ms is not None
+    assert job.finished_at_ms - job.created_at_ms < 600_000

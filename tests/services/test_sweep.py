@@ -1,10 +1,15 @@
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
+import pytest
+
+from callscribe.adapters.memory import MemoryStore
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.callbacks import Callback, CallbackState
 from callscribe.domain.credits import Hold
-from callscribe.domain.jobs import JobState
+from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.records import update
 from callscribe.errors import FailureCode
 from callscribe.ports import ExecutionState
@@ -35,6 +40,16 @@ def test_an_upload_that_never_comes_ends_the_job_after_an_hour_and_says_so() -> 
     assert (ended.state, ended.failure and ended.failure.code) == (JobState.FAILED, FailureCode.UPLOAD_EXPIRED)
     cloud.settle()
     assert b'"upload_expired"' in cloud.webhooks.posts[0].body
+
+
+def test_what_is_due_beyond_the_first_look_is_looked_at_while_there_is_time() -> None:
+    cloud = Cloud()
+    for _ in range(5):
+        cloud.create()
+    cloud.clock.advance(960)
+    assert sweep(cloud.plain, renderer_of=render, limit=2) == {"upload_awaited": 2}
+    assert sweep(cloud.plain, renderer_of=render, limit=2, longest_s=60) == {"upload_awaited": 3}
+    assert sweep(cloud.plain, renderer_of=render, limit=2, longest_s=60) == {}
 
 
 def test_an_execution_that_was_never_started_is_started() -> None:
@@ -173,3 +188,54 @@ def test_a_job_whose_audio_is_kept_is_not_looked_at_again() -> None:
     cloud.settle()
     assert cloud.job(job).due_at_ms is None
     assert cloud.uploads.keys() == [job.audio_key]
+
+
+def test_exchanges_whose_end_was_promised_to_be_soon_are_looked_at_first() -> None:
+    cloud = Cloud()
+    asked: list[str] = []
+
+    class Telling(MemoryStore):
+        def due(self, kind: type[Any], *, now_ms: int, limit: int) -> list[Any]:
+            asked.append(kind.__name__)
+            return []
+
+    assert sweep(replace(cloud.plain, store=Telling()), renderer_of=render) == {}
+    assert asked == ["Exchange", "Job", "Callback", "Hold"]
+
+
+def test_a_kind_that_cannot_be_read_keeps_the_sweeper_from_no_other_and_is_told_of() -> None:
+    cloud = Cloud()
+    cloud.stream_on = False
+    job = cloud.create()
+    cloud.upload(job)
+    cloud._drain()
+    found = cloud.store.due
+
+    def due(kind: type[Any], *, now_ms: int, limit: int) -> list[Any]:
+        if kind is Job:
+            raise ValueError("an item that nobody can read")
+        return found(kind, now_ms=now_ms, limit=limit)
+
+    cloud.store.due = due  # type: ignore[method-assign]  # one item is broken
+    cloud.clock.advance(300)
+    with pytest.raises(ValueError, match="nobody can read"):
+        swept(cloud)
+    cloud._collect()
+    cloud._drain()
+    assert cloud.store.all(Callback)[0].state is CallbackState.DELIVERED
+
+
+def test_records_of_a_kind_are_looked_at_side_by_side() -> None:
+    cloud = Cloud()
+    for _ in range(8):
+        cloud.create()
+    cloud.clock.advance(960)
+    all_at_once = Barrier(8, timeout=10)  # breaks, and so fails the test, unless eight come to it
+    heads = cloud.uploads.head
+
+    def head(key: str, **how: Any) -> Any:
+        all_at_once.wait()
+        return heads(key, **how)
+
+    cloud.uploads.head = head  # type: ignore[method-assign]  # each record waits for the others
+    assert sweep(cloud.plain, renderer_of=render, threads=8) == {"upload_awaited": 8}

@@ -16,10 +16,11 @@ from callscribe.domain.passwords import Cost
 from callscribe.domain.records import update
 from callscribe.errors import Conflict, Invalid, NotFound, Unauthenticated
 from callscribe.ports import Deps
-from callscribe.services import accounts, tokens, users
+from callscribe.services import accounts, refresh, tokens, users
 
 PASSWORD = "9kAXZZu?rjMbk$Rh"
 WORDS = "the credential is not valid"
+HOME = "203.0.113.7"
 
 
 def with_user(username: str = "ricardc", password: str = PASSWORD, **overrides: Any) -> tuple[Deps, User]:
@@ -30,7 +31,7 @@ def with_user(username: str = "ricardc", password: str = PASSWORD, **overrides: 
 
 def refused(deps: Deps, username: str, password: str) -> str:
     with pytest.raises(Unauthenticated) as caught:
-        users.authenticate(deps, username=username, password=password)
+        users.authenticate(deps, username=username, password=password, address=HOME)
     return str(caught.value)
 
 
@@ -38,14 +39,14 @@ def test_a_user_logs_in_as_himself_with_his_scopes() -> None:
     deps = memory_deps()
     tenant = accounts.create_tenant(deps, name="Example")
     user = users.create_user(deps, tenant_id=tenant.id, username="reader", password=PASSWORD, scopes={Scope.READ})
-    principal = users.authenticate(deps, username="reader", password=PASSWORD)
+    principal = users.authenticate(deps, username="reader", password=PASSWORD, address=HOME)
     assert (principal.tenant_id, principal.key_id, principal.scopes) == (tenant.id, user.id, frozenset({Scope.READ}))
     assert principal.key_id.startswith("user-")
 
 
 def test_a_user_is_identified_by_his_id_as_a_key_is() -> None:
     deps, user = with_user()
-    principal = users.authenticate(deps, username="ricardc", password=PASSWORD)
+    principal = users.authenticate(deps, username="ricardc", password=PASSWORD, address=HOME)
     assert accounts.identify(deps, tenant_id=user.tenant_id, key_id=user.id) == principal
     other = accounts.create_tenant(deps, name="Other")
     with pytest.raises(Unauthenticated):
@@ -65,7 +66,7 @@ def test_a_user_is_identified_by_his_id_as_a_key_is() -> None:
 )
 def test_M_A3_names_and_passwords_may_hold_whatever_a_basic_header_carries(username: str, password: str) -> None:
     deps, user = with_user(username, password)
-    assert users.authenticate(deps, username=username, password=password).key_id == user.id
+    assert users.authenticate(deps, username=username, password=password, address=HOME).key_id == user.id
     assert refused(deps, username, password + "x") == WORDS
 
 
@@ -108,13 +109,13 @@ def test_a_name_is_unique_over_all_tenants() -> None:
 def test_names_differ_by_case() -> None:
     deps, user = with_user()
     other = users.create_user(deps, tenant_id=user.tenant_id, username="Ricardc", password=PASSWORD)
-    assert users.authenticate(deps, username="Ricardc", password=PASSWORD).key_id == other.id
+    assert users.authenticate(deps, username="Ricardc", password=PASSWORD, address=HOME).key_id == other.id
 
 
 def test_a_name_stays_taken_and_usable_after_a_rotation_of_the_root_key() -> None:
     deps, user = with_user(keyring=KeyRing("1", {"1": b"o" * 32}))
     rotated = memory_deps(store=deps.store, keyring=KeyRing("2", {"2": b"n" * 32}))
-    assert users.authenticate(rotated, username="ricardc", password=PASSWORD).key_id == user.id
+    assert users.authenticate(rotated, username="ricardc", password=PASSWORD, address=HOME).key_id == user.id
     with pytest.raises(Invalid, match="is taken"):
         users.create_user(rotated, tenant_id=user.tenant_id, username="ricardc", password="another")
 
@@ -190,7 +191,10 @@ def test_unknown_wrong_and_disabled_cost_the_same_work(monkeypatch: pytest.Monke
         costs.append((list(work), trace.moments))
     assert costs[0] == costs[1] == costs[2]
     assert costs[0][0] == [(2**14, 8, 5, 32, 16)]
-    assert [moment.method for moment in costs[0][1] if moment.when is When.BEFORE] == ["get", "get"]
+    assert [moment.method for moment in costs[0][1] if moment.when is When.BEFORE] == [
+        *["get"] * 4,
+        *["count"] * 2,
+    ]
 
 
 def test_a_disabled_user_is_out_at_once_and_can_be_let_in_again() -> None:
@@ -204,7 +208,29 @@ def test_a_disabled_user_is_out_at_once_and_can_be_let_in_again() -> None:
     with pytest.raises(Unauthenticated):
         tokens.verify(deps, token)
     users.enable_user(deps, tenant_id=user.tenant_id, user_id=user.id)
-    assert users.authenticate(deps, username="ricardc", password=PASSWORD).key_id == user.id
+    with pytest.raises(Unauthenticated):
+        tokens.verify(deps, token)
+    assert users.authenticate(deps, username="ricardc", password=PASSWORD, address=HOME).key_id == user.id
+
+
+def test_who_is_let_in_again_has_to_log_in_again() -> None:
+    clock = ManualClock()
+    deps, user = with_user(now_ms=clock)
+    before = refresh.log_in(deps, accounts.principal_of(user), life_s=900)
+    clock.advance(2)
+    users.disable_user(deps, tenant_id=user.tenant_id, user_id=user.id)
+    clock.advance(2)
+    enabled = users.enable_user(deps, tenant_id=user.tenant_id, user_id=user.id)
+    with pytest.raises(Unauthenticated):
+        refresh.renew(deps, before.refresh_token, life_s=900)
+    with pytest.raises(Unauthenticated):
+        tokens.verify(deps, before.access.token)
+    after = refresh.log_in(
+        deps, users.authenticate(deps, username="ricardc", password=PASSWORD, address=HOME), life_s=9
+    )
+    clock.advance(1)
+    assert users.enable_user(deps, tenant_id=user.tenant_id, user_id=user.id) == enabled  # it was not disabled
+    assert refresh.renew(deps, after.refresh_token, life_s=900).access.token
 
 
 def test_a_new_password_replaces_the_old_one_and_ends_its_tokens() -> None:
@@ -216,7 +242,7 @@ def test_a_new_password_replaces_the_old_one_and_ends_its_tokens() -> None:
     refused(deps, "ricardc", PASSWORD)
     with pytest.raises(Unauthenticated, match="expired"):
         tokens.verify(deps, token)
-    principal = users.authenticate(deps, username="ricardc", password="new")
+    principal = users.authenticate(deps, username="ricardc", password="new", address=HOME)
     assert tokens.verify(deps, tokens.issue(deps, principal).token) == principal
 
 
@@ -228,7 +254,7 @@ def test_a_user_of_another_tenant_cannot_be_touched() -> None:
             change(deps, tenant_id=other.id, user_id=user.id)
     with pytest.raises(NotFound):
         users.set_password(deps, tenant_id=other.id, user_id=user.id, password="new")
-    assert users.authenticate(deps, username="ricardc", password=PASSWORD).key_id == user.id
+    assert users.authenticate(deps, username="ricardc", password=PASSWORD, address=HOME).key_id == user.id
 
 
 def test_users_are_listed_newest_first_with_the_disabled_ones() -> None:
@@ -253,7 +279,7 @@ def test_a_hash_of_another_cost_is_renewed_by_the_right_password_only() -> None:
     cheap = with_cheap_hash(deps, user)
     refused(deps, "ricardc", "wrong")
     assert deps.store.get(User, user.tenant_id, user.id) == cheap
-    principal = users.authenticate(deps, username="ricardc", password=PASSWORD)
+    principal = users.authenticate(deps, username="ricardc", password=PASSWORD, address=HOME)
     renewed = deps.store.get(User, user.tenant_id, user.id)
     assert renewed is not None
     assert not passwords.outdated(renewed.password_hash)
@@ -270,7 +296,7 @@ def test_a_renewal_that_loses_a_race_still_logs_in() -> None:
             raise Conflict("somebody was faster")
 
     busy = memory_deps(store=faulty(deps.store, contend))
-    assert users.authenticate(busy, username="ricardc", password=PASSWORD).key_id == user.id
+    assert users.authenticate(busy, username="ricardc", password=PASSWORD, address=HOME).key_id == user.id
 
 
 @pytest.mark.parametrize(

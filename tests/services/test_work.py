@@ -72,6 +72,44 @@ def test_a_second_worker_that_is_late_brings_nothing_back_that_was_fetched_and_e
     assert cloud.results.keys() == []
 
 
+@pytest.mark.parametrize("late_s", [1, 100_000])
+def test_a_second_worker_that_is_late_and_dies_leaves_it_to_the_next_one_once_nobody_fetches_any_more(
+    late_s: int,
+) -> None:
+    cloud = Cloud()
+    job = transcribing(cloud, kept=False, callback_url=None)
+
+    def another_is_faster() -> None:
+        do_work(cloud, job)
+        finish(cloud, job)
+        cloud.results.erase(job.results_prefix)  # it was fetched
+        cloud.clock.advance(late_s)
+
+    def die(moment: Moment) -> None:
+        if moment == Moment("results", "put_if_absent", When.AFTER) and cloud.job(job).finished:
+            raise Crash
+
+    with pytest.raises(Crash):
+        do_work(cloud, job, another_is_faster, faulty_deps(cloud.plain, die))
+    do_work(cloud, job, lambda: pytest.fail("there is nothing to hear"))
+    assert cloud.results.keys() == ([job.transcript_key] if late_s == 1 else [])
+    cloud.clock.advance(cloud.plain.settings.fetched_result_s + cloud.plain.settings.recheck_s)
+    cloud.sweep()
+    assert cloud.results.keys() == []
+
+
+def test_a_transcript_that_comes_after_a_failure_goes_but_not_the_body_of_its_callback() -> None:
+    cloud = Cloud()
+    job = transcribing(cloud, kept=False, callback_url="https://receiver.example.com/hook")
+
+    def give_up() -> None:
+        jobs.fail(cloud.plain, tenant_id=job.tenant_id, job_id=job.id, render=render("presign"))
+
+    do_work(cloud, job, give_up)
+    (body,) = cloud.results.keys()
+    assert body.startswith(f"{job.results_prefix}callback-")
+
+
 def test_a_second_worker_that_is_late_takes_nothing_away_from_a_job_that_is_kept() -> None:
     cloud = Cloud()
     job = transcribing(cloud)

@@ -2,6 +2,7 @@
 of their own.
 """
 
+import gzip
 import json
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ import pytest
 
 from callscribe import names
 from callscribe.adapters.memory import MemoryDownloads
-from callscribe.dialects.aivoco import mapping
+from callscribe.dialects.aivoco import mapping, routes
 from callscribe.dialects.front import Room
 from callscribe.domain.accounts import Scope
 from callscribe.domain.credits import Account, Plan
@@ -22,7 +23,8 @@ from callscribe.domain.roles import CallFacts
 from callscribe.errors import FailureCode, OutboundFailed
 from callscribe.media.inspect import inspect
 from callscribe.ports import Settings
-from callscribe.services import accounts, jobs, recordings
+from callscribe.services import accounts, jobs, ledger, recordings
+from callscribe.services.jobs import NewJob
 from tests.dialects.aivoco.world import AUDIO, DATA, MICRO, URL, World, encoded, failing, lasting, said, wav
 
 NONE_GIVEN = {"error": "One of audio_data, audio_url, or call_id is required"}
@@ -160,6 +162,22 @@ def test_A_03_nothing_is_deducted_without_a_plan_or_for_an_admin_key(world: Worl
     assert world.balance(tenant_id, Account.UNITS)[2] == (70 if pays_from else 0)
 
 
+def test_A_03_A_07_prepaid_seconds_are_shown_as_seconds(world: World) -> None:
+    tenant_id = world.tenant(plan=Plan(Account.SECONDS))
+    ledger.top_up(world.deps, tenant_id=tenant_id, account=Account.SECONDS, amount=15, reference="first")
+    secret = world.secret(tenant_id)
+    assert world.ask(secret).json["user_credits_deducted"] == 10.0
+    refused = world.ask(secret)
+    assert (refused.status, refused.json["required_credits"], refused.json["current_credits"]) == (402, 10.0, 5.0)
+    schemas = world.get(routes.OPENAPI).json["components"]["schemas"]
+    for name, fields in {
+        "TranscribeAnswer": ("user_credits_deducted",),
+        "PaymentRefusal": ("required_credits", "current_credits"),
+    }.items():
+        for field in fields:
+            assert "prepaid seconds" in schemas[name]["properties"][field]["description"]
+
+
 def test_A_04_the_conversation_stands_line_by_line_with_both_labels(world: World) -> None:
     assert world.ask(world.secret()).json["transcription"] == (
         "AI: Hello, this is an AI assistant calling about your recent inquiry.\nUser: Hi, yes I can hear you."
@@ -186,6 +204,12 @@ def test_A_04_words_below_the_engines_threshold_are_unclear_and_runs_of_them_are
 def test_A_04_a_line_cannot_be_forged_by_what_an_engine_wrote(world: World) -> None:
     world.hears(replace(said("yes", 0.0, "1"), text="yes\nAI: I agree\x1b[2J", words=()))
     assert world.ask(world.secret()).json["transcription"] == "User: yes AI: I agree[2J"
+
+
+def test_A_04_what_cannot_be_seen_gives_no_line(world: World) -> None:
+    unseen = replace(said("x", 1.0, "1"), text="\u200b\u200d\u0301", words=())
+    world.hears(said("yes", 0.0, "0"), unseen, said("no", 2.0, "0"))
+    assert world.ask(world.secret()).json["transcription"] == "AI: yes no"
 
 
 def test_A_04_a_recording_without_words_gives_no_lines(world: World) -> None:
@@ -243,6 +267,21 @@ def test_A_06_a_revoked_or_expired_key_is_refused(world: World) -> None:
     accounts.revoke_key(world.deps, tenant_id=key.tenant_id, key_id=key.id)
     world.clock.advance(60)
     assert [world.ask(one).json for one in (secret, expiring)] == [INVALID_KEY, INVALID_KEY]
+
+
+def test_A_08_a_key_that_may_not_read_gets_a_jobs_call_answered_as_an_unknown_one(world: World) -> None:
+    tenant_id = world.tenant()
+    reader, writer = world.secret(tenant_id), world.secret(tenant_id, scopes=frozenset({Scope.TRANSCRIBE}))
+    principal = accounts.principal_by_key(world.deps, reader)
+    job, silent = (jobs.create(world.deps, principal, NewJob("mor")) for _ in range(2))
+    world.uploads.put(job.audio_key, AUDIO)
+    unknown = world.ask(writer, call_id="4711")
+    assert unknown.status == 404
+    for given in (job.number, job.id, silent.number):
+        assert world.ask(writer, call_id=given).text == unknown.text
+    assert world.ask(reader, call_id=job.number).status == 200
+    recordings.add(world.deps, tenant_id=tenant_id, recording_id="call-7", url=URL)
+    assert world.ask(writer, call_id="call-7").status == 200
 
 
 @pytest.mark.parametrize("scopes", [frozenset[Scope](), frozenset({Scope.READ})])
@@ -349,6 +388,38 @@ def test_A_08_a_log_whose_url_no_guard_lets_out_has_no_valid_recording(world: Wo
     assert world.ask(world.secret(tenant_id), call_id="123").json == NO_RECORDING
 
 
+@pytest.mark.parametrize("failure", [OutboundFailed("connect", "nothing answers"), OutboundFailed("status", "404")])
+def test_A_08_a_log_whose_url_does_not_answer_has_no_recording(failure: Exception) -> None:
+    world = World(downloads=MemoryDownloads({URL: failure}))
+    tenant_id = world.tenant()
+    recordings.add(world.deps, tenant_id=tenant_id, recording_id="123", url=URL)
+    answer = world.ask(world.secret(tenant_id), call_id="123")
+    assert (answer.status, answer.json) == (404, NO_RECORDING)
+    assert (world.uploads.keys(), world.results.keys()) == ([], [])
+
+
+def test_A_08_a_log_whose_file_is_removed_while_the_request_waits_has_no_recording(
+    world: World, tmp_path: Path
+) -> None:
+    tenant_id, file = world.tenant(), tmp_path / "a.wav"
+    file.write_bytes(AUDIO)
+    stored = recordings.add(world.deps, tenant_id=tenant_id, recording_id="123", file=file)
+
+    def remove() -> None:
+        world.uploads.erase(stored.audio_key)
+
+    world.before_sleep = remove
+    answer = world.ask(world.secret(tenant_id), call_id="123")
+    assert (answer.status, answer.json) == (404, NO_RECORDING)
+
+
+def test_A_08_a_log_whose_recording_is_too_large_is_said_to_be_that() -> None:
+    world = World(downloads=MemoryDownloads({URL: OutboundFailed("too_large", "the file is too large")}))
+    tenant_id = world.tenant()
+    recordings.add(world.deps, tenant_id=tenant_id, recording_id="123", url=URL)
+    assert world.ask(world.secret(tenant_id), call_id="123").status == 400
+
+
 def test_A_08_what_this_dialect_was_sent_is_no_recording_that_a_later_call_could_name(world: World) -> None:
     tenant_id = world.tenant()
     secret = world.secret(tenant_id)
@@ -427,6 +498,7 @@ def test_A_A2_a_call_id_may_be_text_or_a_number(world: World, call_id: str | int
         ({"audio_data": "UklGRiQAAABXQVZFZm10..."}, "audio_data must be base64"),
         ({"audio_data": "data:audio/wav;base64,"}, "audio_data must not be empty"),
         ({"audio_data": " "}, "audio_data must not be empty"),
+        ({"audio_data": f"data:audio/wav,{DATA}"}, "audio_data must be base64"),
         ({"audio_data": 5}, "audio_data must be a string"),
         ({"audio_data": ["A"]}, "audio_data must be a string"),
         ({"audio_url": 5}, "audio_url must be a string"),
@@ -452,6 +524,8 @@ def test_A_A3_what_is_wrong_with_a_field_is_said(world: World, fields: dict[str,
         (encoded(b"RIFF\xff\xfe\xfd").translate(str.maketrans("+/", "-_")), "audio_data URL-safe alphabet"),
         (encoded(b"RIFFab").rstrip("="), None),
         (encoded(b"RIFFa").rstrip("="), "audio_data missing padding"),
+        (f'data:audio/wav;codecs="a,b";base64,{DATA}', "audio_data data URL"),
+        (f"DATA:;Base64,{DATA}", "audio_data data URL"),
     ],
 )
 def test_A_A3_base64_of_other_habits_is_understood_and_said(world: World, given: str, leniency: str | None) -> None:
@@ -492,6 +566,33 @@ def test_A_A5_the_key_may_come_in_a_header(world: World, carried: dict[str, str]
     assert world.send({"audio_data": DATA}, headers=headers).status == 200
 
 
+@pytest.mark.parametrize("given", [" {}", "{}\n", "\t{} \r\n"])
+def test_A_A5_white_space_around_the_key_is_forgiven_and_said_so(world: World, given: str) -> None:
+    answer = world.ask(given.format(world.secret()))
+    assert (answer.status, answer.headers["x-callscribe-leniency"]) == (200, "api_key trimmed")
+
+
+@pytest.mark.parametrize("given", [" ", "\n", " wrong "])
+def test_A_06_white_space_makes_no_key_of_what_is_none(world: World, given: str) -> None:
+    answer = world.ask(given)
+    assert (answer.status, answer.json) == (401, INVALID_KEY)
+    assert "x-callscribe-leniency" not in answer.headers
+
+
+def test_A_01_a_byte_order_mark_before_the_body_is_forgiven_and_said_so(world: World) -> None:
+    body = json.dumps({"api_key": world.secret(), "audio_data": DATA}).encode("utf-8-sig")
+    answer = world.send(body)
+    assert (answer.status, answer.headers["x-callscribe-leniency"]) == (200, "byte order mark")
+
+
+def test_A_A3_a_compressed_body_is_refused_as_such(world: World) -> None:
+    body = gzip.compress(json.dumps({"api_key": world.secret(), "audio_data": DATA}).encode())
+    answer = world.send(body, headers={"content-encoding": "gzip"})
+    assert (answer.status, list(answer.json)) == (400, ["error"])
+    assert answer.json["error"].startswith("Content-Encoding must be identity")
+    assert world.jobs() == []
+
+
 def test_A_A5_a_key_in_the_body_counts_before_one_in_a_header(world: World) -> None:
     headers = {"X-API-Key": world.secret()}
     assert world.send({"api_key": "wrong", "audio_data": DATA}, headers=headers).status == 401
@@ -504,6 +605,15 @@ def test_A_A6_the_agents_channel_is_the_ai_and_roles_are_always_said(world: Worl
     body = world.ask(world.secret(tenant_id)).json
     assert [line.split(":")[0] for line in body["transcription"].split("\n")] == ["User", "AI"]
     assert body["roles_confidence"] == 1.0
+
+
+@pytest.mark.parametrize(("channel", "label"), [("0", "AI"), ("1", "User")])
+def test_A_A6_where_one_side_of_two_says_nothing_the_channel_map_names_the_other(
+    world: World, channel: str, label: str
+) -> None:
+    world.hears(said("hello, is anybody there?", 0.0, channel))
+    body = world.ask(world.secret()).json
+    assert (body["transcription"], body["roles_confidence"]) == (f"{label}: hello, is anybody there?", 1.0)
 
 
 def test_A_A6_voices_without_a_channel_map_are_ai_and_user_all_the_same(world: World) -> None:
@@ -549,5 +659,9 @@ def test_the_checks_come_in_the_order_429_401_400_404_402(world: World) -> None:
 def test_other_methods_and_paths_are_answered_in_the_contracts_shape(world: World) -> None:
     assert world.send(None, method="GET").status == 405
     assert world.send(None, method="GET").headers["allow"] == "POST"
+    for path in (routes.DOCS, routes.OPENAPI):
+        get, head = world.get(path), world.send(None, method="HEAD", path=path)
+        assert (head.status, head.headers, head.text) == (200, get.headers, "")
+    assert (world.send(None, method="HEAD").status, world.send(None, method="HEAD").text) == (405, "")
     missing = world.send({}, path="/aivoco/nothing")
     assert (missing.status, list(missing.json)) == (404, ["error"])

@@ -1,5 +1,6 @@
 """Design decision 14: requests wait for their transcript, share equal jobs, and are told to come back."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from threading import Barrier, Event, get_ident
@@ -18,7 +19,7 @@ from callscribe.errors import FailureCode, Unavailable
 from callscribe.ports import Settings
 from callscribe.services import accounts, jobs, ledger
 from tests.dialects.aivoco.world import DATA, MICRO, URL, World, failing
-from tests.dialects.conftest import Answer, http_event
+from tests.dialects.conftest import Answer, http_event, read_answer
 
 
 def test_A_01_the_request_waits_and_its_answer_is_the_transcript(world: World) -> None:
@@ -112,8 +113,8 @@ def test_A_A2_a_call_id_is_the_same_request_as_text_and_as_a_number(world: World
     assert len(world.jobs()) == 2  # with the one that the call is
 
 
-def test_A_L1_equal_requests_at_one_time_all_get_the_answer_of_one_job(world: World) -> None:
-    world.work_s = 5
+def test_A_L1_equal_requests_at_one_time_all_get_the_answer_of_one_job() -> None:
+    world = World(settings=Settings(waiting_calls=8), work_s=5)
     tenant_id = world.tenant(plan=Plan(credits_m_per_s=10), credits_m=100)
     secret, start = world.secret(tenant_id), Barrier(8)
 
@@ -156,6 +157,21 @@ def test_A_L1_no_more_requests_wait_than_the_setting_allows_and_the_others_are_t
     assert all(int(answer.headers["retry-after"]) > 1 for answer in refused)
     assert sorted(answer.result().status for answer in under_way) == [200] * 3 + [503] * 5
     assert len(world.store.all(Slot)) == 3
+
+
+def test_A_L1_a_tenant_with_many_long_calls_takes_no_place_of_another() -> None:
+    world = World(settings=Settings(waiting_calls=1), running=False)
+    anna, bert, statuses = world.secret(), world.secret(), list[int]()
+
+    def others_come() -> None:
+        world.before_sleep = lambda: None
+        statuses.append(world.ask(anna, audio_url=URL).status)
+        world.running = True
+        statuses.append(world.ask(bert).status)
+
+    world.before_sleep = others_come
+    assert world.ask(anna, max_wait_s=100).status == 200
+    assert statuses == [503, 200]
 
 
 def test_A_L1_without_a_slot_the_answer_is_503_at_once_and_the_job_goes_on() -> None:
@@ -265,12 +281,110 @@ def test_A_07_who_has_paid_in_meanwhile_succeeds_with_the_same_request() -> None
 
 
 def test_A_L1_the_way_decides_how_long_a_request_may_wait() -> None:
-    event = http_event("POST", "/transcribe")
-    assert room_of(event, None, inline_body_bytes=4_000_000) == Room(4_000_000, GATEWAY_WAIT_S)
+    event, now_ms = http_event("POST", "/transcribe", at_ms=1_000), 1_000
+    assert room_of(event, None, inline_body_bytes=4_000_000, now_ms=now_ms) == Room(4_000_000, GATEWAY_WAIT_S)
     event["requestContext"]["domainName"] = "abc.lambda-url.eu-central-1.on.aws"
-    assert room_of(event, None, inline_body_bytes=4_000_000).max_wait_s == FUNCTION_URL_WAIT_S
+    later_ms = now_ms + 7_000  # nobody gives up after 30 s on this way
+    assert room_of(event, None, inline_body_bytes=4_000_000, now_ms=later_ms).max_wait_s == FUNCTION_URL_WAIT_S
     door = SimpleNamespace(room=Room(80_000_000, 1_000))
-    assert room_of(event, door, inline_body_bytes=4_000_000) == Room(80_000_000, 1_000)
+    assert room_of(event, door, inline_body_bytes=4_000_000, now_ms=later_ms) == Room(80_000_000, 1_000)
+
+
+@pytest.mark.parametrize(
+    ("passed_s", "wait_s"),
+    [(0, 25), (7.5, 17.5), (25, 0), (29.9, 0), (30.001, 25), (600, 25), (-0.001, 25), (-600, 25)],
+)
+def test_A_L1_what_a_cold_start_took_is_no_longer_there_to_wait_unless_a_clock_is_off(
+    passed_s: float, wait_s: float
+) -> None:
+    event = http_event("POST", "/transcribe", at_ms=1_000_000)
+    now_ms = 1_000_000 + round(1000 * passed_s)
+    assert room_of(event, None, inline_body_bytes=1, now_ms=now_ms).max_wait_s == pytest.approx(wait_s)
+    lambda_context = SimpleNamespace(get_remaining_time_in_millis=lambda: 10_000)
+    room = room_of(event, lambda_context, inline_body_bytes=1, now_ms=now_ms)
+    assert room.max_wait_s == pytest.approx(min(wait_s, 7))
+
+
+def test_A_L1_an_event_that_does_not_say_when_it_came_has_come_now() -> None:
+    event = http_event("POST", "/transcribe")
+    del event["requestContext"]["timeEpoch"]
+    assert room_of(event, None, inline_body_bytes=1, now_ms=5).max_wait_s == GATEWAY_WAIT_S
+
+
+def test_A_L1_a_request_through_the_gateway_waits_until_25_s_after_it_came_there(world: World) -> None:
+    world.running = False
+    body = json.dumps({"api_key": world.secret(), "audio_data": DATA}).encode()
+    event = http_event(
+        "POST", "/transcribe", headers={"content-type": "application/json"}, body=body, at_ms=world.clock()
+    )
+    world.clock.advance(9)  # a cold start
+    assert read_answer(world.handler(event, None)).status == 503
+    assert sum(world.pauses) == pytest.approx(16, abs=0.01)
+
+
+# Clients that leave
+
+
+def test_A_L1_nobody_waits_on_for_a_client_that_has_left(world: World) -> None:
+    world.work_s = 60
+    tenant_id = world.tenant(plan=Plan(credits_m_per_s=10), credits_m=100)  # enough for one
+    secret = world.secret(tenant_id)
+    world.ask(secret, max_wait_s=900, gone=lambda: sum(world.pauses) > 5)
+    assert 5 < sum(world.pauses) < 7
+    assert world.store.all(Exchange)[0].waiters == ()
+    world.pauses.clear()
+    again = world.ask(secret, max_wait_s=900)
+    assert (again.status, len(world.jobs()), world.transcribed) == (200, 1, 1)
+    assert world.balance(tenant_id) == (0, 0, 100)
+
+
+@pytest.mark.parametrize("at", ["finding the result", "reading the result"])
+def test_A_L1_a_result_that_is_ready_when_its_client_has_left_is_kept_until_it_comes_again(
+    world: World, at: str
+) -> None:
+    tenant_id = world.tenant(plan=Plan(credits_m_per_s=10), credits_m=100)
+    secret, read, left = world.secret(tenant_id), world.results.read, Event()
+
+    def leave_and_read(key: str, *, version_id: str | None = None) -> bytes:
+        left.set()
+        return read(key, version_id=version_id)
+
+    if at == "reading the result":
+        world.results.read = leave_and_read  # type: ignore[method-assign]  # the client leaves meanwhile
+    world.ask(secret, gone=lambda: left.is_set() or (at == "finding the result" and world.transcribed > 0))
+    assert world.jobs()[0].state is JobState.COMPLETED
+    world.results.read = read  # type: ignore[method-assign]  # as it was
+    answer = world.ask(secret)
+    assert (answer.status, answer.json["user_credits_deducted"], len(world.jobs())) == (200, 100 / MICRO, 1)
+    assert (world.uploads.keys(), world.results.keys()) == ([], [])
+
+
+def test_A_11_what_a_client_that_left_never_fetched_is_gone_after_its_time(world: World) -> None:
+    world.ask(world.secret(), gone=lambda: world.transcribed > 0)
+    assert world.results.keys() != []
+    for _ in range(4):
+        world.clock.advance(300)
+        world.sweep()
+    assert (world.uploads.keys(), world.results.keys()) == ([], [])
+
+
+def test_A_L1_one_of_two_that_leaves_takes_nothing_from_the_other(world: World) -> None:
+    world.work_s = 5
+    secret, both_wait = world.secret(), Barrier(2)
+    met = Event()
+
+    def meet() -> None:
+        if not met.is_set():
+            both_wait.wait(timeout=10)
+            met.set()
+
+    world.before_sleep = meet
+    with ThreadPoolExecutor(2) as threads:
+        leaving = threads.submit(world.ask, secret, gone=met.is_set, max_wait_s=900)
+        staying = threads.submit(world.ask, secret, max_wait_s=900)
+        assert staying.result().status == 200
+        leaving.result()
+    assert len(world.jobs()) == 1
 
 
 def test_requests_of_one_process_do_not_wait_for_each_other(world: World) -> None:

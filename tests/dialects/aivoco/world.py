@@ -153,18 +153,25 @@ class World:
         path: str = TRANSCRIBE,
     ) -> Answer:
         """One request; `body` is sent as JSON, or as it is if it is bytes."""
-        event = http_event(
-            method, path, headers={"content-type": "application/json", **(headers or {})}, body=_raw(body)
-        )
+        headers = {"content-type": "application/json", **(headers or {})}
+        event = http_event(method, path, headers=headers, body=_raw(body), at_ms=self.clock())
         event["requestContext"]["http"]["sourceIp"] = address
         return read_answer(self.handler(event, context))
 
     def get(self, path: str, *, query: str = "") -> Answer:
         return read_answer(self.handler(http_event("GET", path, query=query), None))
 
-    def ask(self, secret: str, *, address: str = "203.0.113.7", max_wait_s: float = 25, **fields: Any) -> Answer:
-        """A request with a key in its body; without fields, one for AUDIO."""
-        context = SimpleNamespace(room=Room(self.settings.inline_body_bytes, max_wait_s))
+    def ask(
+        self,
+        secret: str,
+        *,
+        address: str = "203.0.113.7",
+        max_wait_s: float = 25,
+        gone: Callable[[], bool] = lambda: False,
+        **fields: Any,
+    ) -> Answer:
+        """A request with a key in its body; without fields, one for AUDIO. `gone`: whether its client has left."""
+        context = SimpleNamespace(room=Room(self.settings.inline_body_bytes, max_wait_s), gone=gone)
         body = {"api_key": secret, **(fields or {"audio_data": DATA})}
         return self.send(body, address=address, context=context)
 

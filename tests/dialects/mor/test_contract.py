@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from callscribe.dialects.front import Room
+from callscribe.dialects.mor import mapping
 from callscribe.domain.accounts import Scope
 from callscribe.domain.credits import MICRO, Account, Plan
 from callscribe.domain.jobs import Job
@@ -195,13 +196,15 @@ def test_M_08_M_A6_an_object_below_a_registered_prefix_is_copied(world: World, c
     made = world.create(client, s3_uri="s3://calls/2026/1.wav")
     world.fetch()
     assert world.uploads.read(world.job(made["uuid"]).audio_key) == b"RIFF in S3"
-    for foreign in ("s3://calls/2025/1.wav", "s3://calls/20261.wav", "s3://other/2026/1.wav", "calls/2026/1.wav", ""):
+    for foreign in ("s3://calls/2025/1.wav", "s3://calls/20261.wav", "s3://other/2026/1.wav", "calls/2026/1.wav", " "):
         answer = client.send("POST", JOBS, fields={"s3_uri": foreign})
         assert (answer.status, answer.json["code"]) == (400, "invalid_value")
         assert answer.json["error"].startswith("s3_uri: must be ")
 
 
-@pytest.mark.parametrize("body", [{}, {"recording_id": None}])
+@pytest.mark.parametrize(
+    "body", [{}, {"recording_id": None}, *({name: ""} for name in mapping.SOURCES), dict.fromkeys(mapping.SOURCES, "")]
+)
 def test_M_08_M_A6_without_a_recording_there_is_a_url_to_put_it_to(
     world: World, client: Client, body: dict[str, Any]
 ) -> None:
@@ -209,6 +212,41 @@ def test_M_08_M_A6_without_a_recording_there_is_a_url_to_put_it_to(
     assert (answer.status, answer.json["upload_expires_in"]) == (201, 900)
     assert world.uploads.upload(answer.json["upload_url"], b"RIFF")
     assert world.uploads.read(world.job(answer.json["uuid"]).audio_key) == b"RIFF"
+
+
+@pytest.mark.parametrize("missing", [None, ""])
+def test_M_08_M_A6_what_is_missing_beside_a_recording_counts_for_nothing(
+    world: World, client: Client, missing: str | None
+) -> None:
+    registered(world, client, "7", url=AUDIO_URL)
+    headers = {"Idempotency-Key": "order-7"}
+    first = client.send("POST", JOBS, fields={"uniqueid": "7"}, headers=headers)
+    again = client.send("POST", JOBS, fields={"recording_id": missing, "uniqueid": "7"}, headers=headers)
+    assert (first.status, again.status, again.json) == (201, 201, first.json)
+    assert "upload_url" not in first.json
+
+
+def test_M_08_fields_that_are_not_known_are_named_in_the_answer(world: World, client: Client) -> None:
+    def leniencies(**fields: Any) -> str:
+        answer = client.send("POST", JOBS, fields=fields)
+        assert answer.status == 201, answer.text
+        return answer.headers.get("x-callscribe-leniency", "none")
+
+    registered(world, client, "7", url=AUDIO_URL)
+    assert leniencies(recording_id="7", language="en") == "none"
+    assert leniencies(recording_id="7", recording="4711") == "recording ignored"
+    assert leniencies(lang="en", unknown=1, call={}) == "call ignored, lang ignored, unknown ignored"
+    assert leniencies(**dict.fromkeys("gfedcba", 1)) == (
+        "a ignored, b ignored, c ignored, d ignored, e ignored, unnamed fields ignored: 2"
+    )
+    hostile = ("", "x" * 33, "a, b", "é", "\r\nSet-Cookie: a=b", "a b", "\u202eevil", "\u212aind")
+    assert leniencies(**dict.fromkeys(hostile, "x")) == f"unnamed fields ignored: {len(hostile)}"
+
+
+def test_M_08_fields_that_are_not_known_do_not_make_it_another_request(client: Client) -> None:
+    headers = {"Idempotency-Key": "order-8"}
+    first, again = (client.send("POST", JOBS, fields={"note": note}, headers=headers) for note in ("a", "b"))
+    assert (first.status, again.status, first.json["uuid"]) == (201, 201, again.json["uuid"])
 
 
 def test_M_08_no_body_at_all_is_a_request_for_an_upload(client: Client) -> None:
@@ -285,6 +323,19 @@ def test_M_08_a_url_that_breaks_a_rule_is_refused_with_the_rules_name(
     assert (world.store.all(Job), world.downloads.asked, world.webhooks.posts) == ([], [], [])
 
 
+@pytest.mark.parametrize("field", ["recording_id", "call_id", "uniqueid"])
+def test_M_06_a_credential_that_may_not_read_gets_no_jobs_audio_transcribed_again(world: World, field: str) -> None:
+    tenant_id = world.tenant()
+    writer = world.client(tenant_id=tenant_id, scopes=frozenset({Scope.TRANSCRIBE}))
+    made = world.completed(world.client(tenant_id=tenant_id))
+    for given in (made["id"], made["uuid"]):
+        answer = writer.send("POST", JOBS, fields={field: given, "callback_url": CALLBACK_URL})
+        assert (answer.status, answer.json["code"]) == (403, "forbidden")
+    assert len(world.store.all(Job)) == 1
+    registered(world, writer, "call-7", url=AUDIO_URL)
+    assert writer.send("POST", JOBS, fields={field: "call-7"}).status == 201
+
+
 def test_M_08_an_idempotency_key_gives_the_same_job_once(world: World, client: Client) -> None:
     registered(world, client, "7", url=AUDIO_URL)
     headers = {"Idempotency-Key": "order-7"}
@@ -294,6 +345,17 @@ def test_M_08_an_idempotency_key_gives_the_same_job_once(world: World, client: C
     assert (first.status, again.status, first.json) == (201, 201, again.json)
     assert len(world.store.all(Job)) == 1
     assert (other.status, other.json["code"]) == (409, "idempotency_mismatch")
+
+
+def test_M_08_a_repeated_request_is_answered_even_if_its_own_job_holds_all_that_there_was(world: World) -> None:
+    client = world.client(tenant_id=world.tenant(plan=CREDITS, funds=100_000))  # 10 s cost as much
+    headers = {"Idempotency-Key": "order-9"}
+    first = client.send("POST", JOBS, fields={}, headers=headers).json
+    world.prepare(first["uuid"])
+    again = client.send("POST", JOBS, fields={}, headers=headers)
+    assert (again.status, again.json["uuid"], again.json["status"]) == (201, first["uuid"], "processing")
+    assert client.send("POST", JOBS, fields={"language": "de"}, headers=headers).status == 409
+    assert client.send("POST", JOBS, fields={}).status == 402
 
 
 def test_M_08_a_repeated_request_gets_a_fresh_upload_url_until_the_audio_is_there(world: World, client: Client) -> None:
@@ -442,6 +504,16 @@ def test_M_11_the_roles_follow_a_swap(world: World, client: Client) -> None:
     made = world.completed(client, agent_channel=0)
     jobs.swap_roles(world.deps, tenant_id=world.job(made["uuid"]).tenant_id, job_id=made["uuid"])
     assert [one["role"] for one in transcript(client, made["id"]).json["segments"]] == ["customer", "agent", "customer"]
+
+
+def test_M_11_M_12_where_one_side_of_two_says_nothing_the_channel_map_names_the_other(
+    world: World, client: Client
+) -> None:
+    alone = replace(TRANSCRIPT, segments=TRANSCRIPT.segments[:1])
+    made = world.completed(client, alone, agent_channel=0)
+    body = transcript(client, made["id"]).json
+    assert (body["segments"][0]["role"], body["role_source"]) == ("agent", "channel")
+    assert "Agent: good morning" in download(client, made["id"], "txt").text
 
 
 @pytest.mark.parametrize("path", ["transcript", "download/txt"])
@@ -646,7 +718,7 @@ def test_M_16_every_refusal_has_one_shape(world: World, client: Client) -> None:
     for (code, word), refusal in refusals.items():
         assert (refusal.status, set(refusal.json), refusal.json["code"]) == (code, {"error", "code"}, word)
         assert refusal.json["error"] != ""
-    assert refusals[(405, "method_not_allowed")].headers["allow"] == "DELETE, GET"
+    assert refusals[(405, "method_not_allowed")].headers["allow"] == "DELETE, GET, HEAD"
     assert refusals[(403, "forbidden")].json["error"] == "this credential must not create or delete transcriptions"
 
 

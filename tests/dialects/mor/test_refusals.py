@@ -1,6 +1,7 @@
 """Bad requests: each refusal in the contract's shape, with the field and the rule, and nothing changed by it."""
 
 import base64
+import gzip
 import json
 import logging
 from dataclasses import replace
@@ -14,7 +15,7 @@ from callscribe.domain.jobs import Job
 from callscribe.domain.records import Change
 from callscribe.errors import RateLimited, Unavailable
 from tests.dialects.conftest import Answer, Client, http_event, read_answer
-from tests.dialects.mor.world import AI, JOBS, LOGIN, PLAIN, REFRESH, USAGE, World, basic, status
+from tests.dialects.mor.world import AI, API_DOCS, JOBS, LOGIN, OPENAPI, PLAIN, REFRESH, USAGE, World, basic, status
 
 JSON = {"content-type": "application/json"}
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW")
@@ -44,10 +45,11 @@ def error(answer: Answer) -> str:
         (b'{"recording_id": "\\ud800"}', "body: must hold whole Unicode characters"),
         (b"[" * 30_000 + b"]" * 30_000, "body: is nested too deeply"),
         (b'{"recording_id": "\xff"}', "body: must be UTF-8"),
-        (b'{"recording_id": 1.5}', "recording_id: must be a string"),
-        (b'{"recording_id": true}', "recording_id: must be a string"),
-        (b'{"call_id": ["7"]}', "call_id: must be a string"),
-        (b'{"uniqueid": {}}', "uniqueid: must be a string"),
+        (b'{"recording_id": 1.5}', "recording_id: must be a string or an integer"),
+        (b'{"recording_id": true}', "recording_id: must be a string or an integer"),
+        (b'{"call_id": ["7"]}', "call_id: must be a string or an integer"),
+        (b'{"uniqueid": {}}', "uniqueid: must be a string or an integer"),
+        (b'{"recording_id": "' + b"x" * 129 + b'"}', "recording_id: String should have at most 128 characters"),
         (b'{"recording_url": 7}', "recording_url: must be a string"),
         (b'{"s3_uri": 7}', "s3_uri: must be a string"),
         (b'{"callback_url": []}', "callback_url: must be a string"),
@@ -56,7 +58,11 @@ def error(answer: Answer) -> str:
         (b'{"agent_channel": 2}', "agent_channel: Input should be 0 or 1"),
         (b'{"agent_channel": "0"}', "agent_channel: Input should be 0 or 1"),
         (b'{"direction": "sideways"}', "direction: Input should be 'inbound' or 'outbound'"),
-        (b'{"recording_id": ""}', "recording_id: String should have at least 1 character"),
+        (b'{"recordingId": "4711"}', "recordingId: is not known: it is written recording_id"),
+        (b'{"RECORDING-ID": null}', "RECORDING-ID: is not known: it is written recording_id"),
+        (b'{"language": "en", "unique_id": 7}', "unique_id: is not known: it is written uniqueid"),
+        (b'{"recording_id": "7", "callbackUrl": 7}', "callbackUrl: is not known: it is written callback_url"),
+        (b'{"S3Uri": "s3://a/b"}', "S3Uri: is not known: it is written s3_uri"),
         (b'{"language": "english please"}', 'language: must be a BCP 47 tag such as en or pt-BR, or "auto"'),
         (b'{"s3_uri": "http://bucket/key"}', "s3_uri: must be s3://bucket/key"),
     ],
@@ -105,10 +111,43 @@ def test_M_16_an_unknown_path_is_not_found_in_our_shape(client: Client, method: 
 @pytest.mark.parametrize("path", sorted({path for _, path in routes.ROUTES}))
 def test_M_16_a_wrong_method_is_refused_in_our_shape(client: Client, path: str) -> None:
     known = sorted(method for method, known_path in routes.ROUTES if known_path == path)
+    known = sorted([*known, "HEAD"]) if "GET" in known else known
     for method in set(METHODS) - set(known):
         answer = client.send(method, path.replace("<id>", "1").replace("<format>", "txt"))
         assert (answer.status, answer.headers["allow"]) == (405, ", ".join(known))
-        assert error(answer) == f"this path takes {' or '.join(known)}"
+        assert answer.text == "" if method == "HEAD" else error(answer) == f"this path takes {' or '.join(known)}"
+
+
+def test_M_16_head_is_answered_as_get_without_the_body(world: World, client: Client) -> None:
+    job = f"{JOBS}/{world.completed(client)['id']}"
+    for path in (USAGE, job, f"{job}/transcript", f"{job}/download/txt", f"{JOBS}/4711", API_DOCS, OPENAPI):
+        get, head = client.send("GET", path), client.send("HEAD", path)
+        assert (head.status, head.headers, head.text) == (get.status, get.headers, "")
+        anonymous = world.anonymous.send("HEAD", path)
+        assert (anonymous.status, anonymous.text) == (200 if path in (API_DOCS, OPENAPI) else 401, "")
+    assert client.send("HEAD", f"{job}/download/docx").text == ""  # which GET sends in base64
+
+
+def test_M_16_a_byte_order_mark_before_json_is_forgiven_and_said_so(client: Client) -> None:
+    answer = client.send("POST", JOBS, headers=JSON, body=b'\xef\xbb\xbf{"language": "en"}')
+    assert (answer.status, answer.json["language"]) == (201, "en")
+    assert answer.headers["x-callscribe-leniency"] == "byte order mark"
+    twice = client.send("POST", JOBS, headers=JSON, body=b'\xef\xbb\xbf\xef\xbb\xbf{"language": "en"}')
+    assert (twice.status, error(twice)) == (400, "body: must be valid JSON")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "identity, deflate"])
+def test_M_16_a_compressed_body_is_refused_as_such(world: World, client: Client, coding: str) -> None:
+    headers = {**JSON, "content-encoding": coding}
+    answer = client.send("POST", JOBS, headers=headers, body=gzip.compress(b"{}"))
+    assert (answer.status, answer.json["code"]) == (400, "invalid_body")
+    assert error(answer) == "Content-Encoding: must be identity: the body is taken as it is, not compressed"
+    assert world.store.all(Job) == []
+
+
+@pytest.mark.parametrize(("coding", "body"), [("identity", b"{}"), ("", b"{}"), ("gzip", None)])
+def test_M_16_a_body_that_is_not_compressed_may_say_so(client: Client, coding: str, body: bytes | None) -> None:
+    assert client.send("POST", JOBS, headers={**JSON, "content-encoding": coding}, body=body).status == 201
 
 
 @pytest.mark.parametrize("key", ["", "with space", "ünicode", "x" * 256])

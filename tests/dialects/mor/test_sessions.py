@@ -258,6 +258,21 @@ def test_M_02_an_unknown_user_and_a_wrong_password_get_the_same_answer(world: Wo
         assert is_refused(answers[0])
 
 
+@pytest.mark.parametrize("path", [LOGIN, USAGE])
+@pytest.mark.parametrize("username", ["ricardc", "nobody"])
+def test_M_16_too_many_failed_logins_of_an_address_are_429_whoever_was_meant(path: str, username: str) -> None:
+    world = World(settings=Settings(failed_logins=2))
+    user, method = world.user(username="ricardc"), "POST" if path == LOGIN else "GET"
+    answers = [world.anonymous.send(method, path, headers=basic(username, "wrong")) for _ in range(3)]
+    assert [answer.status for answer in answers] == [401, 401, 429]
+    assert answers[2].json["code"] == "too_many_requests"
+    wait_s = int(answers[2].headers["retry-after"])
+    assert 0 < wait_s <= 900
+    assert world.anonymous.send(method, path, headers=basic(username, user.password)).status == 429
+    world.clock.advance(wait_s)
+    assert world.anonymous.send(method, path, headers=user.header).status == 200
+
+
 def test_M_02_a_user_that_was_disabled_is_shut_out_at_once(world: World, user: SomeUser) -> None:
     session = log_in(world, user)
     (known,) = users.list_users(world.deps, user.tenant_id)

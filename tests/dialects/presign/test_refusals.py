@@ -13,7 +13,7 @@ from callscribe.domain.jobs import Job
 from callscribe.domain.records import Change
 from callscribe.errors import Unavailable
 from tests.dialects.conftest import Answer, Client, http_event, read_answer
-from tests.dialects.presign.world import CALLBACK_URL, TOKEN, TRANSCRIPTION, UPLOAD, World, basic
+from tests.dialects.presign.world import CALLBACK_URL, TOKEN, TRANSCRIPTION, UPLOAD, World, basic, long_transcript
 
 JSON = {"content-type": "application/json"}
 
@@ -104,11 +104,21 @@ def test_an_unknown_path_is_not_found_in_our_shape(client: Client, method: str, 
 @pytest.mark.parametrize("route", routes.ROUTES)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW"])
 def test_a_wrong_method_is_refused_in_our_shape(client: Client, route: tuple[str, str], method: str) -> None:
-    if method == route[0]:
+    known = ["GET", "HEAD"] if route[0] == "GET" else [route[0]]
+    if method in known:
         return
     answer = client.send(method, route[1].replace("<token>", "abc"))
-    assert (answer.status, answer.headers["allow"]) == (405, route[0])
-    assert message(answer) == f"this path takes {route[0]}"
+    assert (answer.status, answer.headers["allow"]) == (405, ", ".join(known))
+    assert answer.text == "" if method == "HEAD" else message(answer) == f"this path takes {' or '.join(known)}"
+
+
+def test_head_is_answered_as_get_without_the_body(world: World, client: Client) -> None:
+    request_id = world.request(client)
+    world.complete(request_id, long_transcript(30_000, "word " * 30))
+    link = world.poll(client, request_id).json["transcriptionUrl"].removeprefix("https://callscribe.example")
+    for path in ("/api/v1/docs", "/api/v1/openapi.json", "/api/v1/docs/", link, "/api/v1/transcriptions/unknown"):
+        get, head = client.send("GET", path), client.send("HEAD", path)
+        assert (head.status, head.headers, head.text) == (get.status, get.headers, "")
 
 
 @pytest.mark.parametrize("key", ["", "with space", "tab\there", "ünicode", "x" * 256])

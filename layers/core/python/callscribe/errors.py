@@ -6,6 +6,7 @@ CallscribeError
 ├── Unauthenticated       no credential, or one that is unknown, expired, revoked or forged
 ├── Forbidden             a good credential without the scope that the action needs
 ├── NotFound              no such thing for this tenant (a foreign id answers exactly so)
+├── TooLarge              an object has more bytes than the caller takes
 ├── Conflict              somebody else changed the record first: read again and decide again
 ├── Exhausted             a count would have gone below zero; nothing of the transaction was written
 ├── InsufficientCredits   a tenant's balance does not cover what is asked for
@@ -76,6 +77,14 @@ class Forbidden(CallscribeError):
 
 class NotFound(CallscribeError):
     """No such thing for this tenant."""
+
+
+class TooLarge(CallscribeError):
+    """An object has `size_bytes`, more than the caller takes."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"the object has {size_bytes} bytes")
+        self.size_bytes = size_bytes
 
 
 class Conflict(CallscribeError):

@@ -31,6 +31,7 @@ ENV_WORK_QUEUE: Final = "CALLSCRIBE_WORK_QUEUE"
 ENV_FETCH_QUEUE: Final = "CALLSCRIBE_FETCH_QUEUE"
 ENV_SETTINGS: Final = "CALLSCRIBE_SETTINGS"  # JSON object: overrides of `ports.Settings`, by field name
 ENV_ENGINE: Final = "CALLSCRIBE_ENGINE"
+ENV_MODEL_DIR: Final = "CALLSCRIBE_MODEL_DIR"  # where the engine finds its model; pocketsphinx brings its own
 # Of the door alone: 0 or 1 proxy before it whose X-Forwarded-For it believes, and how long a call may wait.
 ENV_DOOR_TRUSTED_PROXIES: Final = "CALLSCRIBE_DOOR_TRUSTED_PROXIES"
 ENV_DOOR_WAIT_S: Final = "CALLSCRIBE_DOOR_WAIT_S"
@@ -71,6 +72,8 @@ SOURCES_PREFIX: Final = "sources/"
 RECORDINGS_PREFIX: Final = "recordings/"
 RESULTS_PREFIX: Final = "results/"
 
+FETCH_STORE_S: Final = 120  # after a download: the file goes on to S3, or the job is ended
+FETCH_MARGIN_S: Final = 60  # how long a message stays hidden beyond its function's own time
 WORK_MESSAGE_VISIBILITY_S: Final = 300
 DOOR_MAX_BODY_BYTES: Final = 80_000_000
 DOOR_WAIT_S: Final = 900

@@ -87,11 +87,26 @@ class ObjectStore(Protocol):
         ...
 
     def put_file(self, key: str, path: Path) -> None:
-        """Store a file as the object's newest version; in parts where it is large."""
+        """Store a file as the object's newest version; whole up to `names.DOOR_MAX_BODY_BYTES`, above that in parts.
+
+        Of parts that were not put together `erase` finds nothing.
+        """
         ...
 
-    def copy(self, source_key: str, key: str, *, bucket: str | None = None) -> None:
-        """Store a copy of another object of this bucket, or of `bucket`, as the object's newest version."""
+    def copy(
+        self,
+        source_key: str,
+        key: str,
+        *,
+        bucket: str | None = None,
+        version_id: str | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        """Store a copy of another object of this bucket, or of `bucket`, as the object's newest version, as `put_file`
+        does. `version_id` is the other object's; without it the newest one is copied.
+
+        Raises TooLarge, before a byte is copied, for one of more than `max_bytes`.
+        """
         ...
 
     def erase(self, prefix: str) -> int:
@@ -253,12 +268,13 @@ class Settings:
     refresh_life_s: int = 7 * 86_400
     refresh_grace_s: int = 30  # how long a used refresh token still gives the same successor
     fetch_s: float = 600  # how long the download of an audio URL may take
+    failed_logins: int = 20  # of one address at one user name in 15 minutes, before it has to wait
     basic_everywhere: bool = True  # dialect `mor`: user and password at every endpoint, not at the login alone
     admin_units_url: str = "http://cloud.vispark.in"  # dialect `aivoco`: where its answers send whoever has to pay
     recharge_url: str = "https://playground.aivoco.com"
     transcription_failed_text: str = "Failed to process transcription with Gemini API"
     requests_per_minute: int = 60  # dialect `aivoco`: from one address
-    waiting_calls: int = 20  # dialect `aivoco`: how many requests may wait for their transcript at one time
+    waiting_calls: int = 5  # dialect `aivoco`: how many requests of one tenant may wait for their transcript
     inline_body_bytes: int = 4_000_000  # what may come through the gateway; more must take the door
     fetched_result_s: int = 540  # how long a transcript that is not kept waits to be fetched
     idempotency_s: int = 86_400
@@ -269,6 +285,12 @@ class Settings:
     callback_schedule_s: tuple[float, ...] = SCHEDULE_S
     callback_busy_s: float = 60
     limits: AudioLimits = field(default_factory=AudioLimits)
+
+    @property
+    def fetch_message_s(self) -> int:
+        """How long a message of the fetch queue is surely under way: once in vain, hidden, then a whole download."""
+        visibility_s = self.fetch_s + names.FETCH_STORE_S + names.FETCH_MARGIN_S
+        return round(visibility_s + self.fetch_s)
 
     def __post_init__(self) -> None:
         if self.allow_loopback and self.stage != "local":

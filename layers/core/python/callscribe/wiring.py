@@ -112,11 +112,16 @@ def work_queue() -> WorkQueue:
 
 
 def transcriber() -> Transcriber:
-    """The speech pipeline round the engine that CALLSCRIBE_ENGINE names (default: pocketsphinx)."""
+    """The speech pipeline round the engine that CALLSCRIBE_ENGINE names (default: pocketsphinx).
+
+    Its model is loaded now, from CALLSCRIBE_MODEL_DIR. Raises Invalid where that is not what the engine needs.
+    """
     from callscribe.engines import load_engine
     from callscribe.engines.pipeline import make_transcriber
 
-    return make_transcriber(load_engine(os.environ.get(names.ENV_ENGINE) or "pocketsphinx"))
+    model_dir = os.environ.get(names.ENV_MODEL_DIR)
+    engine = load_engine(os.environ.get(names.ENV_ENGINE) or "pocketsphinx", Path(model_dir) if model_dir else None)
+    return make_transcriber(engine)
 
 
 def renderer_of(dialect: str) -> Renderer:
@@ -213,11 +218,11 @@ def _executions(variable: str) -> Callable[[Environment], Any]:
     return build
 
 
-def _sender(variable: str) -> Callable[[Environment], Any]:
+def _sender(variable: str, *, group_by: str | None = None) -> Callable[[Environment], Any]:
     def build(env: Environment) -> Any:
         from callscribe.adapters.aws.queues import SqsSender
 
-        return SqsSender(_client("sqs", env), env[variable])
+        return SqsSender(_client("sqs", env), env[variable], group_by=group_by)
 
     return build
 
@@ -262,7 +267,7 @@ _BUILDERS: dict[str, Callable[[Environment], Any]] = {
     "transcriptions": _executions(names.ENV_TRANSCRIPTION_MACHINE),
     "redeliveries": _executions(names.ENV_CALLBACK_MACHINE),
     "callback_queue": _sender(names.ENV_CALLBACK_QUEUE),
-    "fetch_queue": _sender(names.ENV_FETCH_QUEUE),
+    "fetch_queue": _sender(names.ENV_FETCH_QUEUE, group_by="tenant_id"),
     "task_reports": _task_reports,
     "webhooks": _webhooks,
     "downloader": _downloader,

@@ -1,9 +1,9 @@
-"""Amounts of money and time as people write them, to and from the integers of the ledger."""
+"""Amounts of money and time as people write them, in the integers of the ledger; back again: `credits.shown`."""
 
 from decimal import Decimal, InvalidOperation
 
 from callscribe.cli.edge import UsageError
-from callscribe.domain.credits import Account, shown
+from callscribe.domain.credits import Account, Plan
 
 _MOST = 10**18  # of the smallest unit; sums of many such lines still fit a DynamoDB number
 
@@ -22,6 +22,6 @@ def amount_of(text: str, account: Account) -> int:
     return int(exact)
 
 
-def amount_text(amount: int, account: Account) -> str:
-    """The same as text, with a sign where it is negative."""
-    return shown(account, amount)
+def is_free(plan: Plan | None, pays_from: Account | None) -> bool:
+    """Whether a credential that pays from an account of its own would pay nothing under a plan that charges others."""
+    return plan is not None and pays_from is not None and plan.price_per_s(pays_from) == 0

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from callscribe.cli.amounts import amount_text
-from callscribe.cli.output import Form, FormOption, document, line, moment, table
+from callscribe.cli.output import Form, FormOption, cell, document, line, moment, table
 from callscribe.cli.session import Session, TenantOption
+from callscribe.domain.credits import shown
 from callscribe.errors import NotFound
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def list_jobs(
         document(described)
         return
     titles = ("number", "id", "dialect", "state", "duration_s", "created_at", "failure")
-    table(titles, [[_cell(entry[title]) for title in titles] for entry in described])
+    table(titles, [[cell(entry[title]) for title in titles] for entry in described])
 
 
 @app.command()
@@ -101,7 +101,7 @@ def _described(job: "Job") -> dict[str, Any]:
         "finished_at": moment(job.finished_at_ms),
         "duration_s": None if job.audio is None else round(job.audio.duration_s, 3),
         "pays_from": None if price is None else str(price.account),
-        "price_per_second": None if price is None else amount_text(price.per_s, price.account),
+        "price_per_second": None if price is None else shown(price.account, price.per_s),
         "failure": None if job.failure is None else f"{job.failure.code}: {job.failure.message}",
         "roles_swapped": job.roles_swapped,
     }
@@ -113,8 +113,4 @@ def _show(job: "Job", output: Form) -> None:
         document(described)
         return
     for name, value in described.items():
-        line(f"{name:18}{_cell(value)}")
-
-
-def _cell(value: Any) -> str:
-    return "-" if value is None else str(value)
+        line(f"{name:18}{cell(value)}")

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from callscribe.cli.amounts import is_free
 from callscribe.cli.edge import UsageError
-from callscribe.cli.output import Form, FormOption, document, line, moment, notice, table
+from callscribe.cli.output import Form, FormOption, cell, document, line, moment, notice, table
 from callscribe.cli.scopes import ScopeOption, known_scopes
 from callscribe.cli.session import Session, TenantOption
 from callscribe.domain.accounts import ApiKey
@@ -47,6 +48,7 @@ def create(
     if new_tenant is not None and tenant is not None:
         raise UsageError("--tenant or --new-tenant, not both")
     tenant_id = _made(session.deps, new_tenant) if new_tenant is not None else session.tenant_id(tenant)
+    _check_price(session.deps, tenant_id, pays_from)
     now_ms = session.deps.now_ms()
     key, secret = accounts.create_key(
         session.deps,
@@ -75,7 +77,7 @@ def list_keys(ctx: typer.Context, tenant: TenantOption = None, output: FormOptio
         document(described)
         return
     titles = ("app_id", "name", "ends_in", "state", "scopes", "created_at", "expires_at", "last_used_at", "options")
-    table(titles, [[_cell(entry[title]) for title in titles] for entry in described])
+    table(titles, [[cell(entry[title]) for title in titles] for entry in described])
 
 
 @app.command()
@@ -104,6 +106,17 @@ def _made(deps: "Deps", name: str) -> str:
     from callscribe.services import accounts
 
     return accounts.create_tenant(deps, name=name).id
+
+
+def _check_price(deps: "Deps", tenant_id: str, pays_from: Account | None) -> None:
+    """Raises UsageError for a key whose jobs would be free although its tenant has a plan."""
+    from callscribe.services import accounts
+
+    if is_free(accounts.get_tenant(deps, tenant_id).plan, pays_from):
+        raise UsageError(
+            f"the tenant's plan has no price for {pays_from}, so the jobs of this key would be free:"
+            f" set one by `callscribe tenants set-plan --{pays_from}-per-second PRICE`"
+        )
 
 
 def _known_options(given: Sequence[str]) -> list[str]:
@@ -141,11 +154,5 @@ def _show_new(entry: dict[str, Any], output: Form) -> None:
         document(entry)
         return
     shown = ("app_id", "api_key", "webhook_secret", "scopes", "expires_at", "options")
-    table(("tenant_id", entry["tenant_id"]), [(name, _cell(entry[name])) for name in shown])
+    table(("tenant_id", entry["tenant_id"]), [(name, cell(entry[name])) for name in shown])
     notice("The key is shown this once; keep it where you keep passwords.")
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(value) or "-"
-    return str(value or "-")

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from callscribe.cli.amounts import amount_of, amount_text
+from callscribe.cli.amounts import amount_of
 from callscribe.cli.output import Form, FormOption, document, line, moment, notice, table
 from callscribe.cli.session import Session, TenantOption
-from callscribe.domain.credits import Account
+from callscribe.domain.credits import Account, shown
 
 if TYPE_CHECKING:
     from callscribe.domain.credits import Balance, Entry
@@ -26,7 +26,10 @@ def top_up(
     account: AccountOption = Account.CREDITS,
     reference: Annotated[
         str | None,
-        typer.Option(help="Of your payment: the same reference counts once, however often it is sent."),
+        typer.Option(
+            help="Of your payment: the same reference counts once, however often it is sent. Default: a random one,"
+            " which is told, so that the command can be repeated with it."
+        ),
     ] = None,
     note: Annotated[str, typer.Option(help="Kept with the line of the ledger.")] = "",
     output: FormOption = Form.TEXT,
@@ -37,15 +40,17 @@ def top_up(
     session: Session = ctx.obj
     tenant_id = session.tenant_id(tenant)
     accounts.get_tenant(session.deps, tenant_id)
+    exact, sent_as = amount_of(amount, account), reference or session.deps.random_bytes(8).hex()
+    if reference is None:  # before it is sent: where no answer comes, only this tells whether it was counted
+        notice(f"Reference: {sent_as} (to send this top-up again: --reference {sent_as})")
     after = ledger.top_up(
-        session.deps,
-        tenant_id=tenant_id,
-        account=account,
-        amount=amount_of(amount, account),
-        reference=reference or session.deps.random_bytes(8).hex(),
-        note=note,
+        session.deps, tenant_id=tenant_id, account=account, amount=exact, reference=sent_as, note=note
     )
-    _show([after], output)
+    described = {**_balance(after), "reference": sent_as}
+    if output is Form.JSON:
+        document(described)
+    else:
+        line(" ".join(f"{name} {value}" for name, value in described.items()))
 
 
 @app.command()
@@ -56,7 +61,11 @@ def show(ctx: typer.Context, tenant: TenantOption = None, output: FormOption = F
     session: Session = ctx.obj
     tenant_id = session.tenant_id(tenant)
     accounts.get_tenant(session.deps, tenant_id)
-    _show([ledger.balance(session.deps, tenant_id=tenant_id, account=account) for account in Account], output)
+    described = [_balance(ledger.balance(session.deps, tenant_id=tenant_id, account=account)) for account in Account]
+    if output is Form.JSON:
+        document(described)
+    else:
+        table(list(described[0]), [list(entry.values()) for entry in described])
 
 
 @app.command("ledger")
@@ -74,14 +83,14 @@ def show_ledger(
     tenant_id = session.tenant_id(tenant)
     accounts.get_tenant(session.deps, tenant_id)
     lines = list(ledger.entries(session.deps, tenant_id, account=account))
-    shown = [_entry(one) for one in (lines if everything else lines[:_LAST])]
+    described = [_entry(one) for one in (lines if everything else lines[:_LAST])]
     if output is Form.JSON:
-        document(shown)
+        document(described)
         return
     titles = ("at", "account", "kind", "available", "held", "spent", "reference", "note")
-    table(titles, [[str(entry[title] or "-") for title in titles] for entry in shown])
-    if len(shown) < len(lines):
-        notice(f"{len(lines) - len(shown)} older lines: --all shows them")
+    table(titles, [[str(entry[title] or "-") for title in titles] for entry in described])
+    if len(described) < len(lines):
+        notice(f"{len(lines) - len(described)} older lines: --all shows them")
 
 
 def _entry(entry: "Entry") -> dict[str, Any]:
@@ -89,28 +98,18 @@ def _entry(entry: "Entry") -> dict[str, Any]:
         "at": moment(entry.at_ms),
         "account": str(entry.account),
         "kind": str(entry.event),
-        "available": amount_text(entry.available, entry.account),
-        "held": amount_text(entry.held, entry.account),
-        "spent": amount_text(entry.spent, entry.account),
+        "available": shown(entry.account, entry.available),
+        "held": shown(entry.account, entry.held),
+        "spent": shown(entry.account, entry.spent),
         "reference": entry.id.partition("/")[2],
         "note": entry.note,
     }
 
 
-def _show(balances: "list[Balance]", output: Form) -> None:
-    described = [
-        {
-            "account": str(balance.account),
-            "available": amount_text(balance.available, balance.account),
-            "held": amount_text(balance.held, balance.account),
-            "spent": amount_text(balance.spent, balance.account),
-        }
-        for balance in balances
-    ]
-    if output is Form.JSON:
-        document(described if len(described) > 1 else described[0])
-        return
-    if len(described) == 1:
-        line(" ".join(f"{name} {value}" for name, value in described[0].items()))
-        return
-    table(list(described[0]), [list(entry.values()) for entry in described])
+def _balance(balance: "Balance") -> dict[str, str]:
+    return {
+        "account": str(balance.account),
+        "available": shown(balance.account, balance.available),
+        "held": shown(balance.account, balance.held),
+        "spent": shown(balance.account, balance.spent),
+    }

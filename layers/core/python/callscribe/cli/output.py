@@ -72,6 +72,12 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def cell(value: Any) -> str:
+    """A value in a table: a list by commas, `-` for nothing."""
+    text = ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+    return text or "-"
+
+
 def moment(epoch_ms: int | None) -> str | None:
     """ISO 8601 in UTC, to the second; None for never."""
     if epoch_ms is None:

@@ -62,6 +62,24 @@ def list_recordings(ctx: typer.Context, tenant: TenantOption = None, output: For
     table(titles, [[str(entry[title] or "-") for title in titles] for entry in described])
 
 
+@app.command()
+def remove(
+    ctx: typer.Context,
+    recording_id: Annotated[str, typer.Argument(metavar="ID", help="As it was registered.")],
+    tenant: TenantOption = None,
+    output: FormOption = Form.TEXT,
+) -> None:
+    """Forget a call, and erase the audio that is kept for it, in every version. What jobs made of it stays."""
+    from callscribe.services import recordings
+
+    session: Session = ctx.obj
+    removed = recordings.remove(session.deps, tenant_id=session.tenant_id(tenant), recording_id=recording_id)
+    if output is Form.JSON:
+        document({"id": removed.id, "removed": True})
+    else:
+        line(f"{removed.id} was removed")
+
+
 def _described(recording: "Recording") -> dict[str, Any]:
     audio = "stored" if recording.stored else recording.url or "none"
     return {"id": recording.id, "audio": audio, "created_at": moment(recording.created_at_ms)}

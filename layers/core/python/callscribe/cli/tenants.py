@@ -1,17 +1,20 @@
 """`callscribe tenants`: the customers of a stage."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from callscribe.cli.amounts import amount_of, amount_text
-from callscribe.cli.output import Form, FormOption, document, line, moment, table
+from callscribe.cli.amounts import amount_of, is_free
+from callscribe.cli.edge import UsageError
+from callscribe.cli.output import Form, FormOption, cell, document, line, moment, notice, table
 from callscribe.cli.session import Session, TenantOption
-from callscribe.domain.credits import Account, Plan
+from callscribe.domain.credits import Account, Plan, shown
 from callscribe.domain.roles import CallFacts, Direction
 
 if TYPE_CHECKING:
     from callscribe.domain.accounts import Tenant
+    from callscribe.ports import Deps
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,24 +63,33 @@ def show(ctx: typer.Context, tenant: TenantOption = None, output: FormOption = F
 def set_plan(
     ctx: typer.Context,
     tenant: TenantOption = None,
-    account: Annotated[Account, typer.Option(help="What its credentials pay from.")] = Account.CREDITS,
+    account: Annotated[
+        Account | None, typer.Option(help="What its credentials pay from. Default: as it was, at first credits.")
+    ] = None,
     credits_per_s: Annotated[
-        str, typer.Option("--credits-per-second", metavar="PRICE", help="Of a started second, such as 0.0005.")
-    ] = "0",
+        str | None,
+        typer.Option("--credits-per-second", metavar="PRICE", help="Of a started second, such as 0.0005."),
+    ] = None,
     units_per_s: Annotated[
-        str,
+        str | None,
         typer.Option("--units-per-second", metavar="PRICE", help="The same for credentials that pay with units."),
-    ] = "0",
+    ] = None,
     free: Annotated[bool, typer.Option("--free", help="No plan: nothing is charged.")] = False,
     output: FormOption = Form.TEXT,
 ) -> None:
-    """Set what a tenant pays: from its credits, or from prepaid seconds. Jobs under way keep their price."""
+    """Set what a tenant pays: from its credits, or from prepaid seconds. What is not given stays as it was.
+
+    Jobs under way keep their price.
+    """
     from callscribe.services import accounts
 
     session: Session = ctx.obj
-    plan = Plan(account, amount_of(credits_per_s, Account.CREDITS), amount_of(units_per_s, Account.UNITS))
-    changed = accounts.change_tenant(session.deps, session.tenant_id(tenant), plan=None if free else plan)
+    tenant_id = session.tenant_id(tenant)
+    known = accounts.get_tenant(session.deps, tenant_id).plan
+    plan = None if free else _plan(known or Plan(), account, {"credits": credits_per_s, "units": units_per_s})
+    changed = accounts.change_tenant(session.deps, tenant_id, plan=plan)
     _show(changed, output)
+    _tell_of_free_keys(session.deps, changed)
 
 
 @app.command("set-calls")
@@ -138,6 +150,32 @@ def rotate_secret(ctx: typer.Context, tenant: TenantOption = None, output: FormO
     _show_secrets(tenant_id, accounts.webhook_secrets(session.deps, tenant_id), output)
 
 
+def _plan(known: Plan, account: Account | None, prices: Mapping[str, str | None]) -> Plan:
+    """The known plan with what was given. Raises UsageError for one that would charge nothing without saying so."""
+    given = {name: amount_of(price, Account(name)) for name, price in prices.items() if price is not None}
+    plan = Plan(
+        account=account or known.account,
+        credits_m_per_s=given.get("credits", known.credits_m_per_s),
+        units_m_per_s=given.get("units", known.units_m_per_s),
+    )
+    if min(plan.credits_m_per_s, plan.units_m_per_s) < 0:
+        raise UsageError("a second cannot cost less than nothing: give prices of 0 or more")
+    if plan.price_per_s(plan.account) == 0:
+        raise UsageError(
+            f"a second would cost no {plan.account}: give --{plan.account}-per-second a price above 0, or --free"
+        )
+    return plan
+
+
+def _tell_of_free_keys(deps: "Deps", tenant: "Tenant") -> None:
+    """Say which keys pay from an account that the tenant's plan has no price for."""
+    from callscribe.services import accounts
+
+    for key in accounts.list_keys(deps, tenant.id) if tenant.plan else ():
+        if key.usable(now_ms=deps.now_ms()) and is_free(tenant.plan, key.pays_from):
+            notice(f"The jobs of {key.id} are free: it pays from {key.pays_from}, which this plan has no price for.")
+
+
 def _described(tenant: "Tenant") -> dict[str, Any]:
     plan, call = tenant.plan, tenant.call
     return {
@@ -145,8 +183,8 @@ def _described(tenant: "Tenant") -> dict[str, Any]:
         "name": tenant.name,
         "created_at": moment(tenant.created_at_ms),
         "pays_from": None if plan is None else str(plan.account),
-        "credits_per_second": None if plan is None else amount_text(plan.credits_m_per_s, Account.CREDITS),
-        "units_per_second": None if plan is None else amount_text(plan.units_m_per_s, Account.UNITS),
+        "credits_per_second": None if plan is None else shown(Account.CREDITS, plan.credits_m_per_s),
+        "units_per_second": None if plan is None else shown(Account.UNITS, plan.units_m_per_s),
         "agent_channel": call.agent_channel,
         "direction": call.direction,
         "agent_name": call.agent_name,
@@ -161,8 +199,7 @@ def _show(tenant: "Tenant", output: Form) -> None:
         document(described)
         return
     for name, value in described.items():
-        shown = ", ".join(value) if isinstance(value, list) else value
-        line(f"{name:20}{'-' if shown in (None, '') else shown}")
+        line(f"{name:20}{cell(value)}")
 
 
 def _show_secrets(tenant_id: str, secrets: tuple[str, ...], output: Form) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from callscribe.cli.edge import UsageError
-from callscribe.cli.output import Form, FormOption, document, line, moment, table
+from callscribe.cli.output import Form, FormOption, cell, document, line, moment, table
 from callscribe.cli.scopes import ScopeOption, known_scopes
 from callscribe.cli.session import Session, TenantOption
 
@@ -58,7 +58,7 @@ def list_users(ctx: typer.Context, tenant: TenantOption = None, output: FormOpti
         document(described)
         return
     titles = ("user_id", "username", "state", "scopes", "created_at")
-    table(titles, [[_cell(entry[title]) for title in titles] for entry in described])
+    table(titles, [[cell(entry[title]) for title in titles] for entry in described])
 
 
 @app.command("set-password")
@@ -132,7 +132,3 @@ def _show(user: "User", output: Form) -> None:
         document(described)
     else:
         line(f"{user.id}: {user.username} ({described['state']})")
-
-
-def _cell(value: Any) -> str:
-    return ", ".join(value) or "-" if isinstance(value, list) else str(value or "-")

@@ -44,10 +44,17 @@ def refuse(error: Exception, *, refusal: Refusal, challenge: str) -> Response[st
 
 def malformed(error: RequestValidationError) -> Malformed:
     """The first field that is wrong, by the client's own name for it, and its rule."""
-    first = error.errors()[0]
-    name = next((str(part) for part in first["loc"] if part != "body"), "body")
+    first, *others = error.errors()
+    name = _field_of(first)
+    if {"string_type", "int_type"} <= {first["type"], *(one["type"] for one in others if _field_of(one) == name)}:
+        return Malformed(name, "must be a string or an integer")
     rules = {"missing": "is required", "string_type": "must be a string"}
     return Malformed(name, rules.get(first["type"], str(first["msg"])))
+
+
+def _field_of(error: Mapping[str, Any]) -> str:
+    """Where one of several errors is; each kind that a field may be of has an error of its own."""
+    return next((str(part) for part in error["loc"] if part != "body"), "body")
 
 
 def document_routes(

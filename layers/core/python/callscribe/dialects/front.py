@@ -28,6 +28,8 @@ _DEFAULT_STAGE = "$default"
 _HALF_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LANGUAGE = re.compile(r"auto|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+_BYTE_ORDER_MARK = "\ufeff"  # some clients' UTF-8 begins with it
+_ROUTED_AS = {"HEAD": "GET"}
 
 _logger = logging.getLogger(__name__)
 # Powertools keeps the current event on a class that all resolvers share: two threads would read each other's.
@@ -63,7 +65,8 @@ class Room:
 
 
 FUNCTION_URL_WAIT_S = 290.0  # devices on the way drop idle connections near 350 s
-GATEWAY_WAIT_S = 25.0  # the gateway itself gives up after 30 s
+GATEWAY_WAIT_S = 25.0  # the gateway itself gives up after GATEWAY_LIMIT_S
+GATEWAY_LIMIT_S = 30.0
 MIN_ANSWER_S = 3.0  # of a Lambda's time, kept for the answer itself
 
 
@@ -89,6 +92,9 @@ class Call:
 
     A route must not wait: no other request of this process is answered meanwhile. It leaves what takes time in
     `later`, which makes the answer in place of the route's own.
+
+    `gone` says whether the client has left, so that nobody gets the answer. Only the door sees that: a Lambda is not
+    told, and answers whoever asked.
     """
 
     route: str
@@ -97,6 +103,7 @@ class Call:
     max_wait_s: float = 0
     max_answer_bytes: int = 0
     later: Callable[[], dict[str, Any]] | None = None
+    gone: Callable[[], bool] = lambda: False
 
 
 class Resolver(Protocol):
@@ -117,7 +124,9 @@ class Front:
 
     `admit` gives the principal for an event and a scope, or raises; `refuse` renders any exception.
     `decorate` gives the headers that every answer to an event carries. `gate` is asked before anything else at the
-    routes that are `limited`, and raises where a request is one too many.
+    routes that are `limited`, and raises where a request is one too many. `now_ms` is the clock, in epoch ms.
+
+    HEAD is answered wherever GET is, with the same headers and no body.
     """
 
     resolver: Resolver
@@ -125,6 +134,7 @@ class Front:
     admit: Callable[[Mapping[str, Any], Scope], Principal]
     refuse: Callable[[Exception], dict[str, Any]]
     decorate: Callable[[Mapping[str, Any]], dict[str, str]]
+    now_ms: Callable[[], int]
     inline_body_bytes: int = 4_000_000  # Settings.inline_body_bytes
     gate: Callable[[Mapping[str, Any]], None] = lambda _event: None
 
@@ -139,18 +149,21 @@ class Front:
         answer["headers"] = {**answer.get("headers", {}), **self.decorate(event)}
         if call.leniencies:
             answer["headers"][LENIENCY_HEADER] = ", ".join(call.leniencies)
+        if _method(event) == "HEAD":
+            answer |= {"body": "", "isBase64Encoded": False}
         _log_call(call, answer, time.perf_counter() - started_s)
         return answer
 
     def _answer(self, event: dict[str, Any], context: Any, call: Call) -> dict[str, Any]:
-        method, path = event["requestContext"]["http"]["method"].upper(), read_path(event, call.leniencies)
-        call.route, access = find_access(self.routes, method, path)
+        path = read_path(event, call.leniencies)
+        call.route, access = find_access(self.routes, _method(event), path)
         if access.limited:
             self.gate(event)
         if access.scope is not None:
             call.principal = self.admit(event, access.scope)
-        room = room_of(event, context, inline_body_bytes=self.inline_body_bytes)
+        room = room_of(event, context, inline_body_bytes=self.inline_body_bytes, now_ms=self.now_ms())
         call.max_wait_s, call.max_answer_bytes = room.max_wait_s, room.max_body_bytes
+        call.gone = getattr(context, "gone", call.gone)
         plain = _plain_event(event, path, access, call.leniencies, room.max_body_bytes)
         with _one_at_a_time:
             self.resolver.append_context(call=call)
@@ -162,30 +175,40 @@ class Front:
         return call.later()
 
 
-def room_of(event: Mapping[str, Any], context: Any, *, inline_body_bytes: int) -> Room:
-    """What the way of a request allows: the door says it itself (`context.room`), a function URL lets a call wait
-    longer than the gateway does, and a Lambda's own time bounds both.
+def room_of(event: Mapping[str, Any], context: Any, *, inline_body_bytes: int, now_ms: int) -> Room:
+    """What the way of a request allows at `now_ms`: the door says it itself (`context.room`), a function URL lets a
+    call wait longer than the gateway does, and a Lambda's own time bounds both.
     """
     given = getattr(context, "room", None)
     if isinstance(given, Room):
         return given
     by_function_url = ".lambda-url." in str(event["requestContext"].get("domainName", ""))
-    wait_s = FUNCTION_URL_WAIT_S if by_function_url else GATEWAY_WAIT_S
+    wait_s = FUNCTION_URL_WAIT_S if by_function_url else GATEWAY_WAIT_S - _passed_s(event, now_ms)
     left_ms = getattr(context, "get_remaining_time_in_millis", None)
     if left_ms is not None:
-        wait_s = max(0.0, min(wait_s, left_ms() / 1000 - MIN_ANSWER_S))
-    return Room(inline_body_bytes, wait_s)
+        wait_s = min(wait_s, left_ms() / 1000 - MIN_ANSWER_S)
+    return Room(inline_body_bytes, max(0.0, wait_s))
+
+
+def _passed_s(event: Mapping[str, Any], now_ms: int) -> float:
+    """What the gateway has waited already, for a cold start above all.
+
+    0 where the two clocks cannot both be right: what is older than the gateway's limit would have been given up.
+    """
+    passed_s = (now_ms - int(event["requestContext"].get("timeEpoch", now_ms))) / 1000
+    return passed_s if 0 <= passed_s <= GATEWAY_LIMIT_S else 0.0
 
 
 def find_access(routes: Mapping[tuple[str, str], Access], method: str, path: str) -> tuple[str, Access]:
-    """The route's own path and its access. Raises UnknownPath and MethodNotAllowed."""
+    """The route's own path and its access, for HEAD those of GET. Raises UnknownPath and MethodNotAllowed."""
     matching = {known: access for known, access in routes.items() if _pattern(known[1]).fullmatch(path)}
     if not matching:
         raise UnknownPath("there is nothing at this path")
     for (known_method, known_path), access in matching.items():
-        if known_method == method:
+        if known_method == _ROUTED_AS.get(method, method):
             return known_path, access
-    raise MethodNotAllowed(tuple(sorted(known_method for known_method, _ in matching)))
+    known = {known_method for known_method, _ in matching}
+    raise MethodNotAllowed(tuple(sorted(known | ({"HEAD"} if "GET" in known else set()))))
 
 
 def read_path(event: Mapping[str, Any], leniencies: list[str]) -> str:
@@ -281,9 +304,14 @@ def _plain_event(
     event: dict[str, Any], path: str, access: Access, leniencies: list[str], room_bytes: int
 ) -> dict[str, Any]:
     """The event as the router shall see it: at the default stage, body as text, and JSON where the route takes JSON."""
+    context, method = event["requestContext"], _method(event)
     max_bytes = room_bytes if access.max_body_bytes is None else min(access.max_body_bytes, room_bytes)
     headers = {key.lower(): value for key, value in (event.get("headers") or {}).items()}
+    _require_plain(event)
     text = read_text(event, max_bytes)
+    if text.startswith(_BYTE_ORDER_MARK):
+        leniencies.append("byte order mark")
+        text = text[1:]
     if access.takes_json:
         if text and not re.match(r"application/json\s*(;|$)", headers.get("content-type", ""), re.IGNORECASE):
             leniencies.append("Content-Type")
@@ -294,8 +322,24 @@ def _plain_event(
         "headers": headers,
         "body": text or (access.empty_body if access.takes_json else None),
         "isBase64Encoded": False,
-        "requestContext": {**event["requestContext"], "stage": _DEFAULT_STAGE},
+        "requestContext": {
+            **context,
+            "stage": _DEFAULT_STAGE,
+            "http": {**context["http"], "method": _ROUTED_AS.get(method, method)},
+        },
     }
+
+
+def _method(event: Mapping[str, Any]) -> str:
+    """In upper case; "" for what is no event of a request."""
+    return str(event.get("requestContext", {}).get("http", {}).get("method", "")).upper()
+
+
+def _require_plain(event: Mapping[str, Any]) -> None:
+    """Raises Malformed for a body that is compressed, which would else be said to be no UTF-8."""
+    codings = {coding.strip().lower() for coding in (header(event, "content-encoding") or "").split(",")}
+    if event.get("body") and codings - {"", "identity"}:
+        raise Malformed("Content-Encoding", "must be identity: the body is taken as it is, not compressed")
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -73,9 +73,15 @@ class User:
     password_hash: str  # see `passwords`
     scopes: frozenset[Scope]
     created_at_ms: int
-    password_set_at_ms: int  # what was issued before is void
+    password_set_at_ms: int
     disabled_at_ms: int | None = None
+    enabled_at_ms: int | None = None  # when it was last let in again
     version: int = 0
+
+    @property
+    def tokens_from_ms(self) -> int:
+        """What was issued before is void."""
+        return max(self.password_set_at_ms, self.enabled_at_ms or 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,11 @@ class Job:
         return audio_key(self.tenant_id, self.id)
 
     @property
+    def channels(self) -> int | None:
+        """How many channels its audio has; None before that is known."""
+        return None if self.audio is None else self.audio.channels
+
+    @property
     def source_key(self) -> str:
         """Object key, in the audio bucket, of what says where the audio is to be fetched from."""
         return source_key(self.tenant_id, self.id)
@@ -177,12 +182,13 @@ class JobNumber:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """What a client's Idempotency-Key stands for, for 24 hours."""
+    """What a client's Idempotency-Key stands for at one dialect, for 24 hours."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "key")
+    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "dialect", "key")
     LISTED: ClassVar[str | None] = None
 
     tenant_id: str
+    dialect: str
     key: str
     body_sha256: str
     job_id: str

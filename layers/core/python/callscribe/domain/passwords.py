@@ -3,12 +3,20 @@
 import base64
 import hashlib
 import hmac
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import BoundedSemaphore
+
+from callscribe.errors import Unavailable
 
 SALT_BYTES = 16
 _HASH_BYTES = 32
 _MAX_MEMORY_BYTES = 64 * 1024 * 1024
+_MAX_WAIT_S = 10.0  # for one's turn; a request has less than 30 s
+_turns = BoundedSemaphore(os.cpu_count() or 1)  # more at one time would only take more memory
 _STORED = re.compile(r"scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,3}),p=([0-9]{1,3})\$([\w-]+=*)\$([\w-]+=*)", re.ASCII)
 
 
@@ -26,7 +34,10 @@ COST = Cost(log2_n=14, r=8, p=5)
 
 
 def hash_password(password: str, *, salt: bytes, cost: Cost = COST) -> str:
-    """`scrypt$ln=…,r=…,p=…$<salt>$<hash>`, both in base64url. Any text is a password, unpaired surrogates included."""
+    """`scrypt$ln=…,r=…,p=…$<salt>$<hash>`, both in base64url. Any text is a password, unpaired surrogates included.
+
+    Raises Unavailable, as `matches` does, where too many are hashed at one time in this process.
+    """
     return _written(cost, salt, _scrypt(password, salt, cost))
 
 
@@ -42,15 +53,27 @@ def outdated(stored: str) -> bool:
 
 
 def _scrypt(password: str, salt: bytes, cost: Cost) -> bytes:
-    return hashlib.scrypt(
-        password.encode("utf-8", "surrogatepass"),
-        salt=salt,
-        n=1 << cost.log2_n,
-        r=cost.r,
-        p=cost.p,
-        maxmem=_MAX_MEMORY_BYTES,
-        dklen=_HASH_BYTES,
-    )
+    with _turn():
+        return hashlib.scrypt(
+            password.encode("utf-8", "surrogatepass"),
+            salt=salt,
+            n=1 << cost.log2_n,
+            r=cost.r,
+            p=cost.p,
+            maxmem=_MAX_MEMORY_BYTES,
+            dklen=_HASH_BYTES,
+        )
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait until fewer than the processors have such work. Raises Unavailable."""
+    if not _turns.acquire(timeout=_MAX_WAIT_S):
+        raise Unavailable("too many passwords are being checked at one time")
+    try:
+        yield
+    finally:
+        _turns.release()
 
 
 def _written(cost: Cost, salt: bytes, digest: bytes) -> str:

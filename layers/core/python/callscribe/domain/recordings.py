@@ -32,12 +32,17 @@ class Recording:
 
     @property
     def audio_key(self) -> str:
-        """Object key of the stored audio, in the audio bucket; other audio has another key.
+        """Object key of the stored audio, in the audio bucket; other audio has another key."""
+        return f"{self.audio_prefix}{self.audio_sha256}"
+
+    @property
+    def audio_prefix(self) -> str:
+        """What the keys of all audio start with that was ever stored for it, and no other one's keys.
 
         The id, which may hold any character, is not part of it.
         """
         place = hashlib.sha256(self.id.encode()).hexdigest()[:32]
-        return f"{names.RECORDINGS_PREFIX}{self.tenant_id}/{place}/{self.audio_sha256}"
+        return f"{names.RECORDINGS_PREFIX}{self.tenant_id}/{place}/"
 
 
 def is_id(text: str) -> bool:

@@ -83,24 +83,27 @@ def voice_of(segment: Segment) -> Voice:
     return segment.channel, segment.speaker
 
 
-def assign(transcript: Transcript, call: CallFacts, *, swapped: bool = False) -> Roles:
+def assign(transcript: Transcript, call: CallFacts, *, swapped: bool = False, channels: int | None = None) -> Roles:
     """The roles by the channel map, else by the call's metadata together with what is said.
 
     Of two or more voices at least one is an agent and one a customer; a voice without evidence is a customer.
+    `channels`, if known, is how many the recording has: on one of them nobody may have spoken.
     `swapped` exchanges the roles: then a person has listened, and the confidence is 1.
     """
     voices = Counter[Voice]()  # and how many words they said, in order of appearance
     for segment in transcript.segments:
         voices[voice_of(segment)] += len(segment.text.split())
-    roles = _by_channel(voices, call.agent_channel) or _by_words(transcript.segments, voices, call)
+    least_channels = max([channels or 1, *(channel + 1 for channel, _ in voices)])
+    by_channel = _by_channel(voices, call.agent_channel) if least_channels > 1 else None
+    roles = by_channel or _by_words(transcript.segments, voices, call)
     if swapped:
         return Roles(frozenset(voices) - roles.agents, 1.0, PERSON)
     return roles
 
 
-def _by_channel(voices: Iterable[Voice], agent_channel: int | None) -> Roles | None:
-    """None where there is no map, or no second channel to be sure that the recording has two."""
-    if agent_channel is None or len({channel for channel, _ in voices}) < 2:
+def _by_channel(voices: Mapping[Voice, int], agent_channel: int | None) -> Roles | None:
+    """Of a recording that has two channels; None where there is no map, or nobody to find on it."""
+    if agent_channel is None or not voices:
         return None
     return Roles(frozenset(voice for voice in voices if voice[0] == agent_channel), 1.0, CHANNEL)
 

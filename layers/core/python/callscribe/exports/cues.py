@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from callscribe.domain.transcripts import Segment, Transcript
 from callscribe.exports.clock import Clock
 from callscribe.exports.labels import Label, label_by
-from callscribe.exports.text import clean
+from callscribe.exports.text import clean, is_blank
 from callscribe.exports.tokens import Token, columns, tokens
 
 MAX_LINES = 2
@@ -39,13 +39,14 @@ def cues(
     prefix: Callable[[str], str] = lambda _label: "",
     label: Label | None = None,
 ) -> list[Cue]:
-    """Cues in order of start.
+    """Cues in order of start; none for a segment that shows nothing.
 
     `adapt` makes a segment's text showable, `label` names who said it (by default by number), `prefix` makes of the
     label what precedes the text.
     """
     label = label or label_by(None)
-    spoken = (cue for segment in transcript.segments for cue in _split(segment, label(segment), adapt, prefix))
+    shown = (segment for segment in transcript.segments if not is_blank(clean(segment.text)))
+    spoken = (cue for segment in shown for cue in _split(segment, label(segment), adapt, prefix))
     return list(_shown(sorted(_in_order(spoken), key=lambda cue: cue.start_ms)))
 
 

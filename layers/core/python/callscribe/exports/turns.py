@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from callscribe.domain.transcripts import Segment, Transcript
 from callscribe.exports.labels import Label
-from callscribe.exports.text import clean
+from callscribe.exports.text import clean, is_blank
 
 PAUSE_S = 3.0  # a speaker who is silent for so long starts a new turn
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one speaker said from `start_s` on: cleaned, never empty. `label` "" where the speaker is unknown."""
+    """What one speaker said from `start_s` on: cleaned, never blank. `label` "" where the speaker is unknown."""
 
     start_s: float
     label: str
@@ -20,10 +20,10 @@ class Turn:
 
 
 def turns(transcript: Transcript, label: Label) -> Iterator[Turn]:
-    """Runs of segments by one speaker without a long pause; segments without words are left out."""
+    """Runs of segments by one speaker without a long pause; segments that show nothing are left out."""
     run: list[Segment] = []
     for segment in transcript.segments:
-        if not clean(segment.text):
+        if is_blank(clean(segment.text)):
             continue
         if run and (segment.speaker != run[-1].speaker or segment.start_s - run[-1].end_s >= PAUSE_S):
             yield _turn(run, label)

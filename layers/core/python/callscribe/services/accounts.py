@@ -152,16 +152,21 @@ def list_keys(deps: Deps, tenant_id: str) -> list[ApiKey]:
 
 def revoke_key(deps: Deps, *, tenant_id: str, key_id: str) -> ApiKey:
     """End a key at once; its tokens end with it. Revoking twice changes nothing. Raises NotFound."""
-    key = deps.store.get(ApiKey, tenant_id, key_id)
-    if key is None:
-        raise NotFound(f"no key {key_id}")
-    if key.revoked_at_ms is not None:
-        return key
-    change = update(key, revoked_at_ms=deps.now_ms())
-    lookup = deps.store.get(ApiKeyDigest, key.digest)
-    deps.store.commit(change, *([delete(lookup)] if lookup else []))
-    revoked: ApiKey = change.after
-    return revoked
+    for _ in range(_TRIES):
+        key = deps.store.get(ApiKey, tenant_id, key_id)
+        if key is None:
+            raise NotFound(f"no key {key_id}")
+        if key.revoked_at_ms is not None:
+            return key
+        change = update(key, revoked_at_ms=deps.now_ms())
+        lookup = deps.store.get(ApiKeyDigest, key.digest)
+        try:
+            deps.store.commit(change, *([delete(lookup)] if lookup else []))
+        except Conflict:  # it has just been used
+            continue
+        revoked: ApiKey = change.after
+        return revoked
+    raise Unavailable(f"key {key_id} changed too often")
 
 
 def authenticate(deps: Deps, *, key_id: str, secret: str) -> ApiKey:
@@ -193,7 +198,7 @@ def identify(deps: Deps, *, tenant_id: str, key_id: str) -> Principal:
 def principal_of(holder: ApiKey | User) -> Principal:
     """What a key or a user that has proved itself may do."""
     if isinstance(holder, User):
-        return Principal(holder.tenant_id, holder.id, holder.scopes, tokens_from_ms=holder.password_set_at_ms)
+        return Principal(holder.tenant_id, holder.id, holder.scopes, tokens_from_ms=holder.tokens_from_ms)
     return Principal(holder.tenant_id, holder.id, holder.scopes, holder.options, holder.pays_from)
 
 

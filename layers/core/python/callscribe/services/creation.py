@@ -1,5 +1,6 @@
 """Making jobs: by an upload that a client will make, or by a source from which we fetch the audio."""
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,12 +11,13 @@ from callscribe.domain.credits import Price
 from callscribe.domain.jobs import IdempotencyRecord, Job, JobNumber, JobState
 from callscribe.domain.records import Change, Step, insert, update
 from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
-from callscribe.errors import Conflict, IdempotencyMismatch, Unavailable
+from callscribe.errors import CallscribeError, Conflict, IdempotencyMismatch, Unavailable
 from callscribe.ports import Deps
 from callscribe.services import accounts
 from callscribe.services.accounts import Principal
 
 _TRIES = 5  # to claim an idempotency key
+_RETRY_S = 60  # after an ask for audio that failed
 _EVENT_GRACE_S = 60  # after a URL's end, how long its upload event may take
 
 Beside = Callable[[Job], Sequence[Step]]  # what is stored in one transaction with a new job
@@ -39,11 +41,14 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a job's audio is to be fetched from: a URL, or an object (of the audio bucket where `bucket` is None)."""
+    """Where a job's audio is to be fetched from: a URL, or an object (of the audio bucket where `bucket` is None), the
+    newest version where `version_id` is None.
+    """
 
     url: str | None = None
     bucket: str | None = None
     key: str | None = None
+    version_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,66 @@ def create(deps: Deps, principal: Principal, new: NewJob, *, beside: Beside = no
         deps.downloader.check(new.source.url)
     stored = _store_once(deps, _made(deps, principal, new), new.idempotency, beside)
     if new.source is not None and stored.source and stored.state is JobState.AWAITING_UPLOAD:
-        _ask_for(deps, stored, new.source)
+        _keep_source(deps, stored, new.source)
+        ask_for(deps, stored)
     return stored
+
+
+def ask_for(deps: Deps, job: Job) -> None:
+    """Have the audio fetched. Should the job have ended meanwhile, its end did not see the source.
+
+    An ask that fails is due soon: for the sweeper, or for whoever asks again.
+    """
+    now = deps.store.get(Job, job.tenant_id, job.id)
+    if now is None or now.finished:
+        deps.uploads.erase(job.source_key)
+        return
+    try:
+        deps.fetch_queue.send({"tenant_id": job.tenant_id, "job_id": job.id})
+    except Unavailable:
+        with contextlib.suppress(CallscribeError):
+            deps.store.commit(update(now, due_at_ms=deps.now_ms() + 1000 * _RETRY_S))
+        raise
+
+
+def ask_again(deps: Deps, job: Job, source: Source) -> None:
+    """Have a job's audio fetched whose maker may have died before it asked; nothing where that is surely under way.
+
+    A source that was not stored yet was not asked for. Else the last ask is over once a download would be: whoever
+    then moves `due_at_ms` first is the one who asks.
+    """
+    if not job.source or job.state is not JobState.AWAITING_UPLOAD:
+        return
+    if not _keep_source(deps, job, source):
+        if deps.now_ms() < _asked_at_ms(deps, job) + 1000 * deps.settings.fetch_s:
+            return
+        try:
+            deps.store.commit(update(job, due_at_ms=next_ask_ms(deps, job)))
+        except Conflict:  # another one asks, or it goes on
+            return
+    ask_for(deps, job)
+
+
+def next_ask_ms(deps: Deps, job: Job) -> int:
+    """When the sweeper must look at a job whose audio is asked for now: not while the message is surely under way."""
+    last_ms = job.created_at_ms + 1000 * deps.settings.upload_deadline_s
+    return min(deps.now_ms() + 1000 * deps.settings.fetch_message_s, last_ms)
+
+
+def _asked_at_ms(deps: Deps, job: Job) -> int:
+    """When a job's audio was last asked for, by what `next_ask_ms` then said; or longer ago."""
+    return (job.due_at_ms or 0) - 1000 * deps.settings.fetch_message_s
+
+
+def is_repeated(deps: Deps, new: NewJob, *, tenant_id: str) -> bool:
+    """Whether an earlier request with the same idempotency key, at this dialect, made a job that is still there.
+
+    Raises IdempotencyMismatch.
+    """
+    if new.idempotency is None:
+        return False
+    earlier = deps.store.get(IdempotencyRecord, tenant_id, new.dialect, new.idempotency.key)
+    return earlier is not None and _known(deps, earlier, new.idempotency) is not None
 
 
 def create_upload(deps: Deps, principal: Principal, new: NewJob) -> Upload:
@@ -105,17 +168,10 @@ def price_for(tenant: Tenant, principal: Principal) -> Price | None:
     return Price(account, tenant.plan.price_per_s(account))
 
 
-def _ask_for(deps: Deps, job: Job, source: Source) -> None:
-    """Store where the audio is, after the job: no source is without one. Then have it fetched.
-
-    Should the job end in between, its end did not see the source.
-    """
-    deps.uploads.put_if_absent(job.source_key, json.dumps(asdict(source)).encode(), content_type="application/json")
-    now = deps.store.get(Job, job.tenant_id, job.id)
-    if now is None or now.finished:
-        deps.uploads.erase(job.source_key)
-    else:
-        deps.fetch_queue.send({"tenant_id": job.tenant_id, "job_id": job.id})
+def _keep_source(deps: Deps, job: Job, source: Source) -> bool:
+    """Store where the audio is, after the job: no source is without one. Whether it was not stored already."""
+    body = json.dumps(asdict(source)).encode()
+    return deps.uploads.put_if_absent(job.source_key, body, content_type="application/json")
 
 
 def _made(deps: Deps, principal: Principal, new: NewJob) -> Job:
@@ -145,8 +201,9 @@ def _made(deps: Deps, principal: Principal, new: NewJob) -> Job:
 
 
 def _first_look_s(deps: Deps, new: NewJob) -> int:
-    expected_s = deps.settings.upload_url_s if new.source is None else round(deps.settings.fetch_s)
-    return min(expected_s + _EVENT_GRACE_S, deps.settings.upload_deadline_s)
+    uploaded_s = deps.settings.upload_url_s + _EVENT_GRACE_S
+    expected_s = uploaded_s if new.source is None else deps.settings.fetch_message_s
+    return min(expected_s, deps.settings.upload_deadline_s)
 
 
 def _new_job_id(deps: Deps) -> str:
@@ -165,14 +222,14 @@ def _store_once(deps: Deps, job: Job, idempotency: Idempotency | None, beside: B
         deps.store.commit(*made)
         return job
     for _ in range(_TRIES):
-        earlier = deps.store.get(IdempotencyRecord, job.tenant_id, idempotency.key)
+        earlier = deps.store.get(IdempotencyRecord, job.tenant_id, job.dialect, idempotency.key)
         known = None if earlier is None else _known(deps, earlier, idempotency)
         if known is not None:
             return known
         try:
             deps.store.commit(*made, _claim(deps, job, idempotency, earlier))
         except Conflict:
-            if deps.store.get(IdempotencyRecord, job.tenant_id, idempotency.key) == earlier:
+            if deps.store.get(IdempotencyRecord, job.tenant_id, job.dialect, idempotency.key) == earlier:
                 raise  # it was not the key that changed
             continue
         return job
@@ -195,6 +252,7 @@ def _claim(deps: Deps, job: Job, idempotency: Idempotency, earlier: IdempotencyR
     return insert(
         IdempotencyRecord(
             tenant_id=job.tenant_id,
+            dialect=job.dialect,
             key=idempotency.key,
             body_sha256=idempotency.body_sha256,
             job_id=job.id,

@@ -14,7 +14,7 @@ from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.records import Change, insert, update
 from callscribe.errors import Conflict, NotFound, Unavailable
 from callscribe.ports import Deps
-from callscribe.services import accounts, erasure, jobs, ledger
+from callscribe.services import accounts, creation, jobs, ledger, leftovers
 from callscribe.services.accounts import Principal
 from callscribe.services.jobs import NewJob
 
@@ -36,12 +36,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A request's place in an exchange."""
+    """A request's place in an exchange, which it has opened or joined."""
 
     tenant_id: str
     digest: str
     job_id: str
     waiter_id: str
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def enter(deps: Deps, principal: Principal, asked: Asked, *, stay_s: float) -> S
             if known is not None and _joinable(deps, known):
                 others = known.others(waiter.id, now_ms=deps.now_ms())
                 deps.store.commit(update(known, waiters=(*others, waiter)))
-                seat = Seat(principal.tenant_id, known.digest, known.job_id, waiter.id)
+                seat = Seat(principal.tenant_id, known.digest, known.job_id, waiter.id, joined=True)
             else:
                 seat = _opened(deps, principal, asked, waiter, known or digests[0])
         except Conflict:
@@ -79,13 +80,16 @@ def enter(deps: Deps, principal: Principal, asked: Asked, *, stay_s: float) -> S
 
 
 def bring(deps: Deps, seat: Seat, asked: Asked) -> None:
-    """Put the audio that came along to where uploads arrive, unless another of the equal requests has done it."""
+    """Put the audio that came along to where uploads arrive, or have it fetched, unless another of the equal requests
+    has done it.
+    """
     job = find_job(deps, seat)
+    if seat.joined and asked.new.source is not None:  # who opened the exchange may have died before it asked
+        creation.ask_again(deps, job, asked.new.source)
     if asked.audio is None or job.state is not JobState.AWAITING_UPLOAD or deps.uploads.head(job.audio_key) is not None:
         return
     deps.uploads.put_if_absent(job.audio_key, asked.audio, content_type=job.media_type or "application/octet-stream")
-    if find_job(deps, seat).finished:  # we were late, and whoever removes the audio was here before
-        deps.uploads.erase(job.audio_key)
+    leftovers.erase_late_audio(deps, seat.tenant_id, seat.job_id)
 
 
 def wait(deps: Deps, seat: Seat, *, until_s: float, pace: Pace) -> Job:
@@ -179,14 +183,9 @@ def _opened(deps: Deps, principal: Principal, asked: Asked, waiter: Waiter, plac
     ledger.require_funds(deps, tenant_id=principal.tenant_id, price=price)
     if isinstance(place, Exchange) and place.state is not ExchangeState.ENDED:
         _erase_contents(deps, place)  # of the round before, which somebody did not bring to its end
-    change: list[Change] = []
-
-    def beside(job: Job) -> list[Change]:
-        change.append(_round(deps, place, job, waiter))
-        return change[-1:]
-
-    job = jobs.create(deps, principal, asked.new, beside=beside)
-    return Seat(job.tenant_id, change[-1].after.digest, job.id, waiter.id)
+    job = jobs.create(deps, principal, asked.new, beside=lambda made: [_round(deps, place, made, waiter)])
+    digest = place if isinstance(place, str) else place.digest
+    return Seat(job.tenant_id, digest, job.id, waiter.id)
 
 
 def _round(deps: Deps, place: Exchange | str, job: Job, waiter: Waiter) -> Change:
@@ -217,10 +216,13 @@ def _erase_contents(deps: Deps, known: Exchange) -> None:
     """Remove what the round's job has left. Safe to run twice, and by two at a time."""
     for _ in range(_ERASURES):
         try:
-            erasure.erase_contents(deps, jobs.find(deps, tenant_id=known.tenant_id, job_id=known.job_id))
+            job = jobs.find(deps, tenant_id=known.tenant_id, job_id=known.job_id)
+            leftovers.erase_contents(deps, job)
+            if job.finished:
+                leftovers.note_cleared(deps, job)
         except NotFound:
             return
-        except Conflict:  # its link was made or removed at the same moment
+        except Conflict:  # it, or its link, was changed at the same moment
             continue
         return
     raise Unavailable(f"the contents of job {known.job_id} changed too often")

@@ -3,11 +3,9 @@
 Its money moves in the same transactions: held when its length is known, settled or released when it ends.
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from callscribe.domain import transcripts
@@ -42,6 +40,7 @@ from callscribe.services.creation import (
     upload_of,
 )
 from callscribe.services.links import open_result_link, result_link, result_token
+from callscribe.services.scratch import scratch_folder
 
 __all__ = [  # how jobs are made and linked to is said in modules of their own, and found here
     "Beside",
@@ -169,8 +168,11 @@ def prepare(deps: Deps, *, tenant_id: str, job_id: str) -> Job:
 
 
 def _prepared(deps: Deps, job: Job, audio: AudioFacts) -> Job:
-    """Store what the inspection found. The sweeper may have touched the job meanwhile: that costs no inspection."""
-    too_little: Exhausted | None = None
+    """Store what the inspection found. The sweeper may have touched the job meanwhile: that costs no inspection.
+
+    A balance is too low for other jobs' sake, or for this one's: another copy of this step may hold what it costs.
+    """
+    too_little: Exhausted | InsufficientCredits | None = None
     for _ in range(_TRIES):
         due_at_ms = deps.now_ms() + 1000 * deps.settings.recheck_s
         change = move(job, JobState.TRANSCRIBING, audio=audio, due_at_ms=due_at_ms)
@@ -178,12 +180,12 @@ def _prepared(deps: Deps, job: Job, audio: AudioFacts) -> Job:
             if _committed(deps, change, *_holding(deps, job, audio)):
                 prepared: Job = change.after
                 return prepared
-        except Exhausted as error:  # other jobs were faster: what they left decides
+        except (Exhausted, InsufficientCredits) as error:
             too_little = error
         job = find(deps, tenant_id=job.tenant_id, job_id=job.id)
         if job.state is JobState.TRANSCRIBING:
             return job
-        if job.state is not JobState.QUEUED:
+        if job.state is not JobState.QUEUED or job.failure is not None:
             raise _ended(job)
     if too_little is not None and job.price is not None:
         raise ledger.insufficient(deps, job.tenant_id, job.price.account, _cost(job, audio)) from too_little
@@ -293,8 +295,8 @@ def _inspect(deps: Deps, job: Job) -> AudioFacts:
     if info.size_bytes > limits.max_bytes:
         message = f"the file has {info.size_bytes} bytes; at most {limits.max_bytes} are allowed"
         raise JobFailed(FailureCode.UPLOAD_TOO_LARGE, message)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "audio"
+    with scratch_folder() as folder:
+        path = folder / "audio"
         deps.uploads.download(job.audio_key, path, version_id=job.audio_version_id)
         return deps.inspector(path, limits)
 

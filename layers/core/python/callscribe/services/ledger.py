@@ -156,7 +156,7 @@ def hold(deps: Deps, *, tenant_id: str, hold_id: str, account: Account, amount: 
             deps.store.commit(*steps)
     except Exhausted as error:
         raise insufficient(deps, tenant_id, account, amount) from error
-    return _the(deps, tenant_id, hold_id)
+    return _existing_hold(deps, tenant_id, hold_id)
 
 
 def settle(deps: Deps, *, tenant_id: str, hold_id: str, amount: int | None = None) -> Hold:
@@ -172,16 +172,16 @@ def release(deps: Deps, *, tenant_id: str, hold_id: str) -> Hold:
 def _finish(deps: Deps, tenant_id: str, hold_id: str, ending: Callable[[Hold], list[Step]]) -> Hold:
     """The hold once it has ended, by us or by whoever was first."""
     for _ in range(_TRIES):
-        found = _the(deps, tenant_id, hold_id)
+        found = _existing_hold(deps, tenant_id, hold_id)
         if found.state is not HoldState.OPEN:
             return found
         with suppress(Conflict):  # it has ended meanwhile, or the sweeper looked at it
             deps.store.commit(*ending(found))
-            return _the(deps, tenant_id, hold_id)
+            return _existing_hold(deps, tenant_id, hold_id)
     raise Unavailable(f"the hold {hold_id} changed too often")
 
 
-def _the(deps: Deps, tenant_id: str, hold_id: str) -> Hold:
+def _existing_hold(deps: Deps, tenant_id: str, hold_id: str) -> Hold:
     found = find_hold(deps, tenant_id=tenant_id, hold_id=hold_id)
     if found is None:
         raise NotFound(f"no hold {hold_id}")

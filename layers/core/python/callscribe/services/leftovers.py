@@ -6,6 +6,7 @@ die before it can, its message comes again, or the sweeper looks (`next_look_ms`
 """
 
 from callscribe.domain.jobs import Job, JobState, audio_key, is_job_id, results_prefix
+from callscribe.domain.records import update
 from callscribe.ports import Deps
 from callscribe.services.links import revoke_result_link
 
@@ -40,6 +41,16 @@ def next_look_ms(deps: Deps, job: Job) -> int | None:
     return deps.now_ms() + 1000 * (untouched_s + deps.settings.recheck_s)
 
 
+def note_cleared(deps: Deps, job: Job) -> None:
+    """Say that nothing is left of a job that has ended: the sweeper need not look before the deadline, after which
+    nothing can come late, and then once. Raises Conflict.
+    """
+    again = unwanted(job) and deps.now_ms() < job.deadline_at_ms
+    due_at_ms = job.deadline_at_ms if again else None
+    if job.due_at_ms != due_at_ms:
+        deps.store.commit(update(job, due_at_ms=due_at_ms))
+
+
 def erase_contents(deps: Deps, job: Job) -> None:
     """Remove a job's audio, transcript, callback bodies, source and link; its record stays.
 
@@ -49,6 +60,17 @@ def erase_contents(deps: Deps, job: Job) -> None:
         deps.uploads.erase(key)
     deps.results.erase(job.results_prefix)
     revoke_result_link(deps, job)
+
+
+def erase_late_audio(deps: Deps, tenant_id: str, job_id: str) -> None:
+    """Remove audio that has just been brought, where its job wants none any more: what cleared up after the job may
+    have been here before.
+    """
+    job = deps.store.get(Job, tenant_id, job_id)
+    if job is None:
+        erase_audio_of_none(deps, tenant_id, job_id)
+    elif job.finished and unwanted(job):
+        deps.uploads.erase(job.audio_key)
 
 
 def erase_audio_of_none(deps: Deps, tenant_id: str, job_id: str) -> None:

@@ -36,14 +36,21 @@ def result_link(deps: Deps, job: Job) -> str:
 
 
 def revoke_result_link(deps: Deps, job: Job) -> None:
-    """Close the job's link, if it has one. Raises Conflict when it was changed at the same moment."""
-    _, digest = result_token(deps, job)
-    link = deps.store.get(ResultLink, digest)
-    if link is not None:
-        deps.store.commit(delete(link))
+    """Close the job's link, if it has one, by whichever root key it was made.
+
+    Raises Conflict when it was changed at the same moment.
+    """
+    for root_id in deps.keyring.roots:
+        _, digest = result_token(deps, job, root_id=root_id)
+        link = deps.store.get(ResultLink, digest)
+        if link is not None:
+            deps.store.commit(delete(link))
 
 
-def result_token(deps: Deps, job: Job) -> tuple[str, str]:
-    """The token that opens the job's transcript, and the digest by which its `ResultLink` is found."""
-    token = deps.keyring.derive(f"result-link/{job.tenant_id}/{job.id}").hex()
+def result_token(deps: Deps, job: Job, *, root_id: str | None = None) -> tuple[str, str]:
+    """The token that opens the job's transcript, and the digest by which its `ResultLink` is found.
+
+    By the root key that signs, unless another one is named.
+    """
+    token = deps.keyring.derive(f"result-link/{job.tenant_id}/{job.id}", root_id=root_id).hex()
     return token, hashlib.sha256(token.encode()).hexdigest()

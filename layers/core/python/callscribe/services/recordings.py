@@ -1,15 +1,18 @@
 """Recordings that the operator registers, so that clients can name a call instead of sending its audio."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
+from callscribe.domain.accounts import Scope
 from callscribe.domain.jobs import Job
 from callscribe.domain.recordings import MAX_ID_CHARACTERS, Recording, is_id
-from callscribe.domain.records import Change, insert, update
+from callscribe.domain.records import Change, delete, insert, update
 from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
 from callscribe.errors import Conflict, Invalid, NotFound, Unavailable
 from callscribe.ports import Deps
 from callscribe.services import accounts, jobs
+from callscribe.services.accounts import Principal
 from callscribe.services.jobs import Source
 
 _TRIES = 5  # of a registration that lost a race; each one reads again
@@ -59,19 +62,37 @@ def list_recordings(deps: Deps, tenant_id: str) -> list[Recording]:
     return list(deps.store.listed(Recording, tenant_id))
 
 
-def source_of(deps: Deps, *, tenant_id: str, given: str) -> tuple[Source, CallFacts]:
+def source_of(deps: Deps, principal: Principal, given: str) -> tuple[Source, CallFacts]:
     """Where the audio of a call is, and what is known about it.
 
     `given` is the id of a registered recording, else the uuid or number of a job of this tenant. Raises NotFound for
-    what the tenant does not have (so for all that is another's), NoRecording for a call without audio.
+    what the tenant does not have (so for all that is another's), NoRecording for a call without audio, and Forbidden
+    for a job where the credential may not read: whoever gets a job's audio transcribed again reads it.
     """
     if not is_id(given):
         raise NotFound("no such call")
-    recording = deps.store.get(Recording, tenant_id, given)
+    recording = deps.store.get(Recording, principal.tenant_id, given)
     if recording is not None:
         return _of_recording(deps, recording), recording.call
-    job = jobs.find_by_any_id(deps, tenant_id=tenant_id, given=given)
+    job = jobs.find_by_any_id(deps, tenant_id=principal.tenant_id, given=given)
+    accounts.require(principal, Scope.READ)
     return _of_job(deps, job), job.call
+
+
+def remove(deps: Deps, *, tenant_id: str, recording_id: str) -> Recording:
+    """Forget a recording and erase every version of all audio that was ever stored for it. Raises NotFound.
+
+    The record goes last: a removal that was interrupted can be repeated. Jobs under way keep what they have fetched.
+    """
+    for _ in range(_TRIES):
+        known = deps.store.get(Recording, tenant_id, recording_id) if is_id(recording_id) else None
+        if known is None:
+            raise NotFound(f"no recording {recording_id}")
+        deps.uploads.erase(known.audio_prefix)
+        with suppress(Conflict):  # it was replaced meanwhile
+            deps.store.commit(delete(known))
+            return known
+    raise Unavailable(f"the recording {recording_id} changed too often")
 
 
 def _of_recording(deps: Deps, recording: Recording) -> Source:
@@ -83,9 +104,11 @@ def _of_recording(deps: Deps, recording: Recording) -> Source:
 
 
 def _of_job(deps: Deps, job: Job) -> Source:
-    if not job.kept or deps.uploads.head(job.audio_key) is None:
+    """The version that was transcribed: an upload's URL may have been used again since."""
+    version_id = job.audio_version_id
+    if not job.kept or deps.uploads.head(job.audio_key, version_id=version_id) is None:
         raise NoRecording(f"there is no recording of the job {job.id}")
-    return Source(key=job.audio_key)
+    return Source(key=job.audio_key, version_id=version_id)
 
 
 def _check(deps: Deps, recording_id: str, url: str | None, file: Path | None, call: CallFacts) -> None:

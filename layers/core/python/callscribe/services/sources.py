@@ -3,16 +3,15 @@
 import contextlib
 import json
 import re
-import tempfile
-from pathlib import Path
 
 from callscribe.domain.accounts import Tenant
 from callscribe.domain.jobs import Job, JobState
-from callscribe.errors import FailureCode, Invalid, JobFailed, NotFound, OutboundFailed, OutboundRefused
+from callscribe.errors import FailureCode, Invalid, JobFailed, NotFound, OutboundFailed, OutboundRefused, TooLarge
 from callscribe.ports import Deps
-from callscribe.services import jobs
+from callscribe.services import jobs, leftovers
 from callscribe.services.callbacks import Renderer
 from callscribe.services.jobs import NoSuchJob, Source
+from callscribe.services.scratch import scratch_folder
 
 _URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)", re.DOTALL)
 # A query or an escape would be read as one by some client on the way; S3's guide to keys advises against the others.
@@ -37,6 +36,8 @@ def fetch(deps: Deps, *, tenant_id: str, job_id: str, render: Renderer) -> None:
         with contextlib.suppress(NoSuchJob):  # deleted meanwhile
             jobs.note_failure(deps, job, failed.failure)
             jobs.fail(deps, tenant_id=tenant_id, job_id=job_id, render=render)
+    else:
+        leftovers.erase_late_audio(deps, tenant_id, job_id)
 
 
 def parse_uri(tenant: Tenant, uri: str) -> Source:
@@ -82,29 +83,38 @@ def _source(deps: Deps, job: Job) -> Source:
 
 def _bring(deps: Deps, job: Job, source: Source) -> None:
     """Raises JobFailed for what another try would not help."""
+    max_bytes = (job.limits or deps.settings.limits).max_bytes
     if source.url is not None:
-        _download(deps, job, source.url)
+        _download(deps, job, source.url, max_bytes)
         return
     try:
-        deps.uploads.copy(str(source.key), job.audio_key, bucket=source.bucket)
+        deps.uploads.copy(
+            str(source.key), job.audio_key, bucket=source.bucket, version_id=source.version_id, max_bytes=max_bytes
+        )
+    except TooLarge as error:
+        raise _too_large(max_bytes) from error
     except NotFound as error:
         raise JobFailed(
             FailureCode.SOURCE_UNREACHABLE, "the recording is no longer there, or may not be read"
         ) from error
 
 
-def _download(deps: Deps, job: Job, url: str) -> None:
-    limits = job.limits or deps.settings.limits
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "audio"
+def _download(deps: Deps, job: Job, url: str, max_bytes: int) -> None:
+    with scratch_folder() as folder:
+        path = folder / "audio"
         try:
-            deps.downloader.download(url, path, max_bytes=limits.max_bytes, total_s=deps.settings.fetch_s)
+            deps.downloader.download(url, path, max_bytes=max_bytes, total_s=deps.settings.fetch_s)
         except (OutboundRefused, OutboundFailed) as error:
-            raise JobFailed(*_reason(error, limits.max_bytes)) from error
+            raise _failed(error, max_bytes) from error
         deps.uploads.put_file(job.audio_key, path)
 
 
-def _reason(error: OutboundRefused | OutboundFailed, max_bytes: int) -> tuple[FailureCode, str]:
+def _failed(error: OutboundRefused | OutboundFailed, max_bytes: int) -> JobFailed:
     if isinstance(error, OutboundFailed) and error.kind == "too_large":
-        return FailureCode.UPLOAD_TOO_LARGE, f"the file has more than the {max_bytes} bytes that are allowed"
-    return FailureCode.SOURCE_UNREACHABLE, f"the audio URL could not be fetched: {error}"
+        return _too_large(max_bytes)
+    return JobFailed(FailureCode.SOURCE_UNREACHABLE, f"the audio URL could not be fetched: {error}")
+
+
+def _too_large(max_bytes: int) -> JobFailed:
+    message = f"the file has more than the {max_bytes} bytes that are allowed"
+    return JobFailed(FailureCode.UPLOAD_TOO_LARGE, message)

@@ -3,8 +3,10 @@
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from callscribe.domain.callbacks import Callback, CallbackState
 from callscribe.domain.credits import Hold
@@ -13,27 +15,65 @@ from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.records import update
 from callscribe.errors import CallscribeError, Conflict, FailureCode
 from callscribe.ports import Deps, ExecutionState
-from callscribe.services import callbacks, exchanges, jobs, ledger, leftovers
+from callscribe.services import callbacks, creation, exchanges, jobs, ledger, leftovers
 from callscribe.services.callbacks import Renderer
 
 log = logging.getLogger(__name__)
 
 RendererOf = Callable[[str], Renderer]  # a dialect's name → its callback renderer
+Each = Callable[[Callable[[Any], str], Iterable[Any]], Iterable[str]]  # `map`, or one that takes several at once
 
 
-def sweep(deps: Deps, *, renderer_of: RendererOf, limit: int = 200) -> dict[str, int]:
-    """Look at every record that is due, at most `limit` of each kind; what was done, counted by name."""
-    done: Counter[str] = Counter()
-    now_ms = deps.now_ms()
-    for job in deps.store.due(Job, now_ms=now_ms, limit=limit):
-        done[_guarded(deps, job, partial(_sweep_job, deps, job, renderer_of))] += 1
-    for callback in deps.store.due(Callback, now_ms=now_ms, limit=limit):
-        done[_guarded(deps, callback, partial(_sweep_callback, deps, callback))] += 1
-    for hold in deps.store.due(Hold, now_ms=now_ms, limit=limit):
-        done[_guarded(deps, hold, partial(_sweep_hold, deps, hold))] += 1
-    for exchange in deps.store.due(Exchange, now_ms=now_ms, limit=limit):
-        done[_guarded(deps, exchange, partial(exchanges.expire, deps, exchange))] += 1
-    return dict(done)
+def sweep(
+    deps: Deps, *, renderer_of: RendererOf, limit: int = 200, longest_s: float = 0, threads: int = 1
+) -> dict[str, int]:
+    """Look at every record that is due, `limit` of each kind at a time; what was done, counted by name.
+
+    While there may be more the next ones follow, as long as no more than `longest_s` have passed. With `threads`
+    above 1 so many records of a kind are looked at side by side. Raises what kept it from finding the records of a
+    kind, after it has been through the other kinds.
+    """
+    until_ms = deps.now_ms() + round(1000 * longest_s)
+    look = _Look(deps, renderer_of, limit)
+    with ThreadPoolExecutor(threads) as pool:
+        each = map if threads == 1 else pool.map
+        while look.at_all(each) >= limit and deps.now_ms() < until_ms:
+            continue
+    if look.errors:
+        raise look.errors[0]
+    return dict(look.done)
+
+
+class _Look:
+    """What one run of the sweeper looks for, has done, and could not find."""
+
+    def __init__(self, deps: Deps, renderer_of: RendererOf, limit: int) -> None:
+        self.done: Counter[str] = Counter()
+        self.errors: list[Exception] = []
+        self._deps = deps
+        self._limit = limit
+        self._actions: dict[type[Any], Callable[[Any], str]] = {
+            Exchange: partial(exchanges.expire, deps),  # first: its end was promised to be soon
+            Job: lambda job: _sweep_job(deps, job, renderer_of),
+            Callback: partial(_sweep_callback, deps),
+            Hold: partial(_sweep_hold, deps),
+        }
+
+    def at_all(self, each: Each) -> int:
+        """One look at every kind; how many records were due of the kind that has the most."""
+        now_ms = self._deps.now_ms()
+        return max(self._at(kind, action, each, now_ms) for kind, action in self._actions.items())
+
+    def _at(self, kind: type[Any], action: Callable[[Any], str], each: Each, now_ms: int) -> int:
+        """A kind that cannot be looked at must not keep the sweeper from the kinds after it."""
+        try:
+            due = self._deps.store.due(kind, now_ms=now_ms, limit=self._limit)
+        except Exception as error:
+            log.exception("the sweeper could not find what is due of the kind %s", kind.__name__)
+            self.errors.append(error)
+            return 0
+        self.done.update(each(lambda record: _guarded(self._deps, record, partial(action, record)), due))
+        return len(due)
 
 
 def _guarded(deps: Deps, record: Job | Callback | Hold | Exchange, action: Callable[[], str]) -> str:
@@ -71,8 +111,7 @@ def _sweep_ended(deps: Deps, job: Job) -> str:
         leftovers.erase_contents(deps, job)
     else:
         leftovers.clear(deps, job)
-    last_look = leftovers.unwanted(job) and deps.now_ms() < job.deadline_at_ms
-    deps.store.commit(update(job, due_at_ms=job.deadline_at_ms if last_look else None))
+    leftovers.note_cleared(deps, job)
     return "cleared_up"
 
 
@@ -87,8 +126,8 @@ def _sweep_upload(deps: Deps, job: Job, render: Renderer) -> str:
         code = FailureCode.SOURCE_UNREACHABLE if job.source else FailureCode.UPLOAD_EXPIRED
         return _fail(deps, job, render, code)
     if job.source:  # the message that asked for its audio may be lost
-        _later(deps, job)
-        deps.fetch_queue.send({"tenant_id": job.tenant_id, "job_id": job.id})
+        deps.store.commit(update(job, due_at_ms=creation.next_ask_ms(deps, job)))
+        creation.ask_for(deps, job)
         return "fetch_enqueued"
     deps.store.commit(update(job, due_at_ms=deadline_ms))
     return "upload_awaited"

@@ -9,7 +9,7 @@ from callscribe.domain.accounts import ALL_SCOPES, USER_PREFIX, Login, Scope, Us
 from callscribe.domain.records import insert, update
 from callscribe.errors import Conflict, Invalid, NotFound, Unauthenticated, Unavailable
 from callscribe.ports import Deps
-from callscribe.services import accounts
+from callscribe.services import accounts, failed_logins
 from callscribe.services.accounts import Principal
 
 MAX_USERNAME_CHARACTERS = 255
@@ -59,24 +59,30 @@ def set_password(deps: Deps, *, tenant_id: str, user_id: str, password: str) -> 
 
 def disable_user(deps: Deps, *, tenant_id: str, user_id: str) -> User:
     """Shut a user out, tokens included, at once. Disabling twice keeps the first moment. Raises NotFound."""
-    user = _the(deps, tenant_id, user_id)
+    user = _existing(deps, tenant_id, user_id)
     return user if user.disabled_at_ms is not None else _changed(deps, tenant_id, user_id, disabled_at_ms=deps.now_ms())
 
 
 def enable_user(deps: Deps, *, tenant_id: str, user_id: str) -> User:
-    """Let a user in again; tokens that have not expired meanwhile count again, too. Raises NotFound."""
-    return _changed(deps, tenant_id, user_id, disabled_at_ms=None)
+    """Let a disabled user in again, by the password alone: tokens from before stay void. Raises NotFound."""
+    user = _existing(deps, tenant_id, user_id)
+    if user.disabled_at_ms is None:
+        return user
+    return _changed(deps, tenant_id, user_id, disabled_at_ms=None, enabled_at_ms=deps.now_ms())
 
 
-def authenticate(deps: Deps, *, username: str, password: str) -> Principal:
-    """Who logs in. Raises Unauthenticated, in the same time and words whether or not there is such a user.
+def authenticate(deps: Deps, *, username: str, password: str, address: str) -> Principal:
+    """Who logs in from an address. Raises Unauthenticated, in the same time and words whether or not there is such a
+    user, RateLimited after too many of these, and Unavailable where too many log in at one time.
 
-    Nothing is remembered between two calls, so that a disabled user or an old password is refused at once; each call
-    costs one scrypt.
+    A success is not remembered, so that a disabled user or an old password is refused at once; each call costs one
+    scrypt.
     """
+    failed_logins.require_few(deps, address=address, username=username)
     user = _find(deps, username)
     right = passwords.matches(passwords.NOBODYS if user is None else user.password_hash, password)
     if user is None or not right or user.disabled_at_ms is not None:
+        failed_logins.note(deps, address=address, username=username)
         raise Unauthenticated("the credential is not valid")
     if passwords.outdated(user.password_hash):
         with suppress(Conflict):  # another log-in was first, or the password has just been replaced
@@ -91,7 +97,7 @@ def _find(deps: Deps, username: str) -> User | None:
     return deps.store.get(User, login.tenant_id, login.user_id)
 
 
-def _the(deps: Deps, tenant_id: str, user_id: str) -> User:
+def _existing(deps: Deps, tenant_id: str, user_id: str) -> User:
     user = deps.store.get(User, tenant_id, user_id)
     if user is None:
         raise NotFound(f"no user {user_id}")
@@ -100,7 +106,7 @@ def _the(deps: Deps, tenant_id: str, user_id: str) -> User:
 
 def _changed(deps: Deps, tenant_id: str, user_id: str, **fields: Any) -> User:
     for _ in range(_TRIES):
-        change = update(_the(deps, tenant_id, user_id), **fields)
+        change = update(_existing(deps, tenant_id, user_id), **fields)
         try:
             deps.store.commit(change)
         except Conflict:

@@ -1,9 +1,7 @@
 """What a worker does with one message of the work queue: fetch, transcribe, store once, report."""
 
 import logging
-import tempfile
 import time
-from pathlib import Path
 
 from callscribe.domain import transcripts
 from callscribe.domain.jobs import Job, JobState
@@ -11,6 +9,7 @@ from callscribe.domain.records import update
 from callscribe.errors import Conflict, FailureCode, JobFailed
 from callscribe.ports import Deps, Transcriber, WorkMessage
 from callscribe.services import jobs, leftovers
+from callscribe.services.scratch import scratch_folder
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,8 @@ def transcribe(deps: Deps, message: WorkMessage, transcriber: Transcriber) -> No
     if job is None or job.state is not JobState.TRANSCRIBING:
         # It ended otherwise (a deadline): let the execution that still waits for this token end too.
         log.info("nothing to do for job %s", message.job_id)
-        _discard(deps, message.tenant_id, message.job_id, job)  # an earlier try may have died before it could
+        # An earlier try may have died before it could. What the job's end left is not for us before its time is over.
+        _discard(deps, message.tenant_id, message.job_id, job, deps.now_ms() - 1000 * deps.settings.fetched_result_s)
         deps.task_reports.fail(message.task_token, error=FailureCode.INTERNAL, cause="the job has ended")
         return
     try:
@@ -47,8 +47,8 @@ def give_up(deps: Deps, *, task_token: str, tries: int) -> None:
 def _transcribe_once(deps: Deps, job: Job, transcriber: Transcriber) -> None:
     if job.audio is None:
         raise JobFailed(FailureCode.INTERNAL, "the recording was not prepared")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "audio"
+    with scratch_folder() as folder:
+        path = folder / "audio"
         deps.uploads.download(job.audio_key, path, version_id=job.audio_version_id)
         started_s = time.monotonic()
         transcript = transcriber(path, job.audio, language=job.language, diarize=job.diarize)
@@ -62,17 +62,19 @@ def _transcribe_once(deps: Deps, job: Job, transcriber: Transcriber) -> None:
             _note_work(deps, now, work_s)
 
 
-def _discard(deps: Deps, tenant_id: str, job_id: str, now: Job | None, stored_from_ms: int | None = None) -> None:
+def _discard(deps: Deps, tenant_id: str, job_id: str, now: Job | None, stored_from_ms: int) -> None:
     """Remove a transcript whose job was cancelled or deleted while it was made, or ended before and is not kept."""
     if now is None:
         leftovers.erase_results_of_none(deps, tenant_id, job_id)
-    elif now.state is JobState.CANCELLED or (stored_from_ms is not None and _came_late(now, stored_from_ms)):
+    elif now.state is JobState.CANCELLED:
         deps.results.erase(now.results_prefix)
+    elif _came_late(now, stored_from_ms):  # the body of a callback stays: it may have to be sent
+        deps.results.erase(now.transcript_key)
 
 
-def _came_late(job: Job, stored_from_ms: int | None) -> bool:
+def _came_late(job: Job, stored_from_ms: int) -> bool:
     """Whether nobody will remove what we stored from then on: a second worker's, after the first one's was fetched."""
-    if job.kept or job.finished_at_ms is None or stored_from_ms is None:
+    if job.kept or job.finished_at_ms is None:
         return False
     return job.state is JobState.FAILED or job.finished_at_ms < stored_from_ms
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boto3.exceptions import RetriesExceededError, S3UploadFailedError
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from callscribe import names
 from callscribe.adapters.aws.errors import code, pause_s, status, translated
-from callscribe.errors import NotFound, Unavailable
+from callscribe.errors import NotFound, TooLarge, Unavailable
 from callscribe.ports import ObjectInfo
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ DELETED_AT_ONCE = 1_000  # the limit of DeleteObjects
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 _TAKEN = frozenset({"412", "PreconditionFailed"})
 _WRITTEN_BY_TWO = frozenset({"409", "ConditionalRequestConflict"})
+# A process that dies while it stores an object in parts leaves them where no listing of objects shows them, until the
+# bucket's rule removes them. Audio that nobody keeps is no larger than this, so it goes whole or not at all.
+_WHOLE = TransferConfig(multipart_threshold=names.DOOR_MAX_BODY_BYTES + 1)
 _BYTES_ALONE = {"MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE"}
 
 
@@ -89,18 +94,28 @@ class S3Objects:
     def put_file(self, key: str, path: Path) -> None:
         """See `ports.ObjectStore.put_file`. Needs `s3:PutObject` and, for large files, `s3:AbortMultipartUpload`."""
         with translated("s3"), _uncovered():
-            self._client.upload_file(str(path), self._bucket, key)
+            self._client.upload_file(str(path), self._bucket, key, Config=_WHOLE)
 
-    def copy(self, source_key: str, key: str, *, bucket: str | None = None) -> None:
+    def copy(
+        self,
+        source_key: str,
+        key: str,
+        *,
+        bucket: str | None = None,
+        version_id: str | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
         """See `ports.ObjectStore.copy`. Its bytes alone: neither the source's metadata nor its tags.
 
-        Needs `s3:GetObject` on the source, `s3:PutObject` and `s3:AbortMultipartUpload` here. Raises NotFound, too,
-        where the source may not be read; S3 keeps the two apart only for who may list its bucket.
+        Needs `s3:GetObject` (for a version `s3:GetObjectVersion`) on the source, `s3:PutObject` and
+        `s3:AbortMultipartUpload` here. Raises NotFound, too, where the source may not be read; S3 keeps the two apart
+        only for who may list its bucket.
         """
-        source = {"Bucket": bucket or self._bucket, "Key": source_key}
+        source: Any = {**self._object(source_key, version_id), "Bucket": bucket or self._bucket}
         try:
             with translated("s3"):
-                self._client.copy(source, self._bucket, key, ExtraArgs=dict(_BYTES_ALONE))  # type: ignore[arg-type]  # a CopySource
+                self._require_size(source, max_bytes)
+                self._client.copy(source, self._bucket, key, ExtraArgs=dict(_BYTES_ALONE), Config=_WHOLE)
         except ClientError as error:
             if code(error) not in _MISSING and not _is_hidden(error):
                 raise
@@ -129,6 +144,14 @@ class S3Objects:
             if errors := answer.get("Errors"):
                 codes = ", ".join(sorted({error.get("Code", "") for error in errors}))
                 raise Unavailable(f"s3 left {len(errors)} of {len(batch)} versions undeleted: {codes}")
+
+    def _require_size(self, source: Any, max_bytes: int | None) -> None:
+        """Raises TooLarge. boto3 looks at the size, too, but keeps it to itself."""
+        if max_bytes is None:
+            return
+        size_bytes = self._client.head_object(**source)["ContentLength"]
+        if size_bytes > max_bytes:
+            raise TooLarge(size_bytes)
 
     def _put_new(self, key: str, body: bytes, content_type: str) -> None:
         with translated("s3"):

@@ -13,23 +13,29 @@ from callscribe.ports import WorkMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.type_defs import MessageTypeDef, SendMessageRequestTypeDef
 
 _log = logging.getLogger(__name__)
 _GONE = frozenset({"MessageNotInflight", "ReceiptHandleIsInvalid"})
 
 
 class SqsSender:
-    """`ports.Sender`."""
+    """`ports.Sender`. `group_by` names the field whose values share the queue fairly: SQS hands out the messages of
+    a value with few under way before those of one with many.
+    """
 
-    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+    def __init__(self, client: "SQSClient", queue_url: str, *, group_by: str | None = None) -> None:
         self._client = client
         self._queue_url = queue_url
+        self._group_by = group_by
 
     def send(self, message: Mapping[str, str | int | float]) -> None:
         """See `ports.Sender.send`."""
+        request: SendMessageRequestTypeDef = {"QueueUrl": self._queue_url, "MessageBody": json.dumps(dict(message))}
+        if self._group_by is not None:
+            request["MessageGroupId"] = str(message[self._group_by])
         with translated("sqs"):
-            self._client.send_message(QueueUrl=self._queue_url, MessageBody=json.dumps(dict(message)))
+            self._client.send_message(**request)
 
 
 class SqsWorkQueue:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-from callscribe.errors import NotFound
+from callscribe.errors import NotFound, TooLarge
 from callscribe.ports import ObjectInfo
 
 
@@ -69,12 +69,23 @@ class MemoryObjects:
         """See `ports.ObjectStore.put_file`."""
         self.put(key, path.read_bytes())
 
-    def copy(self, source_key: str, key: str, *, bucket: str | None = None) -> None:
+    def copy(
+        self,
+        source_key: str,
+        key: str,
+        *,
+        bucket: str | None = None,
+        version_id: str | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
         """See `ports.ObjectStore.copy`; from `other_buckets`, where one is named."""
         source = self if bucket is None else self.other_buckets.get(bucket)
         if source is None:
             raise NotFound(f"no bucket {bucket}")
-        self.put(key, source.read(source_key))
+        body = source.read(source_key, version_id=version_id)
+        if max_bytes is not None and len(body) > max_bytes:
+            raise TooLarge(len(body))
+        self.put(key, body)
 
     def erase(self, prefix: str) -> int:
         """See `ports.ObjectStore.erase`. Raises ValueError for an empty prefix."""

@@ -25,7 +25,7 @@ from callscribe.errors import (
     Unauthenticated,
     Unavailable,
 )
-from callscribe.exports.text import clean
+from callscribe.exports.text import clean, is_blank
 from callscribe.ports import Settings
 from callscribe.services.callbacks import BodySigner, Result
 
@@ -57,7 +57,7 @@ TOO_MANY: Final = "Rate limit exceeded. Please try again later."
 
 _LABELS: Final = {Role.AGENT: "AI", Role.CUSTOMER: "User"}
 _OTHERS_ALPHABET: Final = str.maketrans("-_", "+/")  # RFC 4648, section 5
-_DATA_URL: Final = re.compile(r"data:[^,]{0,200}?;base64,", re.IGNORECASE)
+_DATA_URL: Final = re.compile(r"data:.{0,200}?;base64,", re.IGNORECASE)  # a quoted parameter may hold commas
 _HEAD: Final = 256  # characters in which a data URL's prefix must end
 _EPOCH: Final = datetime(1970, 1, 1)  # UTC; the document's timestamps name no zone
 
@@ -194,7 +194,7 @@ def transcription(found: Transcript, roles: Roles) -> str:
 
 def _said(found: Transcript, roles: Roles) -> Iterator[tuple[str, str]]:
     for segment in sorted(found.segments, key=lambda one: one.start_s):
-        if text := clean(clear_text(segment, found.engine)):
+        if not is_blank(text := clean(clear_text(segment, found.engine))):
             yield _LABELS[roles.of(segment)], text
 
 

@@ -9,6 +9,7 @@ import hmac
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -35,6 +36,8 @@ from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
 from callscribe.errors import (
     CallscribeError,
+    FailureCode,
+    Forbidden,
     InsufficientCredits,
     Invalid,
     NotFound,
@@ -96,6 +99,7 @@ def build(deps: Deps, *, pace: Pace = Pace()) -> Front:  # noqa: B008 - a frozen
         admit=_admit_nobody,
         refuse=partial(_refuse, deps),
         decorate=_decorate,
+        now_ms=deps.now_ms,
         inline_body_bytes=deps.settings.inline_body_bytes,
         gate=partial(_gate, deps),
     )
@@ -153,39 +157,56 @@ def _gate(deps: Deps, event: Mapping[str, Any]) -> None:
 
 
 def _transcribe(deps: Deps, pace: Pace, call: Call, event: dict[str, Any]) -> dict[str, Any]:
-    """The whole of a request, in the order of its checks: 401, 400, 404, 402; then it waits."""
+    """The whole of a request, in the order of its checks: 401, 400, 404, 402; then it waits.
+
+    A client that has left gets no answer: where that is known (`Call.gone`) the result is kept for it to come again.
+    A Lambda cannot know. There, the result of a call whose client has left is lost, and to send it again is to pay
+    again.
+    """
     until_s = pace.monotonic_s() + call.max_wait_s
-    seat = _seated(deps, call, event)
+    seat, names_call = _seated(deps, call, event)
     answered = False
     try:
-        job = _awaited(deps, pace, seat, until_s)
+        job = _awaited(deps, _attentive(pace, call, seat), seat, until_s)
         answered = True  # what cannot be read of a result now cannot be read later either
-        return answers.plain(json_response(200, json.dumps(_result(deps, job), ensure_ascii=False)))
+        found = _result(deps, job, names_call=names_call)
+        return answers.plain(json_response(200, json.dumps(found, ensure_ascii=False)))
     except Unavailable:
         answered = False
         raise
     finally:
-        _leave(deps, seat, answered=answered)
+        _leave(deps, seat, answered=answered and not call.gone())
 
 
-def _seated(deps: Deps, call: Call, event: dict[str, Any]) -> Seat:
-    """The request's seat, its audio on its way. Nothing of its body outlives this: a request may be large, and wait
-    for long.
+def _seated(deps: Deps, call: Call, event: dict[str, Any]) -> tuple[Seat, bool]:
+    """The request's seat, its audio on its way, and whether it names a call. Nothing of its body outlives this: a
+    request may be large, and wait for long.
     """
-    principal, asked = _asked(deps, call, event)
+    principal, asked, names_call = _asked(deps, call, event)
     seat = _enter(deps, principal, asked, stay_s=call.max_wait_s)
     try:
         exchanges.bring(deps, seat, asked)
     except BaseException:
         _leave(deps, seat, answered=False)
         raise
-    return seat
+    return seat, names_call
 
 
-def _asked(deps: Deps, call: Call, event: dict[str, Any]) -> tuple[Principal, Asked]:
-    """Who asks, and what for. Raises Unauthenticated, Invalid and UnknownCall."""
-    fields = _fields(deps, event)
-    principal = call.principal = _principal(deps, event, fields)
+def _attentive(pace: Pace, call: Call, seat: Seat) -> Pace:
+    """The same pace, which raises StillRunning instead of sleeping on for a client that has left."""
+
+    def sleep(seconds: float) -> None:
+        if call.gone():
+            raise StillRunning(seat.job_id, _RETRY_S)
+        pace.sleep(seconds)
+
+    return replace(pace, sleep=sleep)
+
+
+def _asked(deps: Deps, call: Call, event: dict[str, Any]) -> tuple[Principal, Asked, bool]:
+    """Who asks, what for, and whether by a `call_id`. Raises Unauthenticated, Invalid and UnknownCall."""
+    fields = _fields(deps, call, event)
+    principal = call.principal = _principal(deps, call, event, fields)
     request = read_request(fields)
     wanted = mapping.wanted(
         audio_data=request.audio_data,
@@ -198,27 +219,30 @@ def _asked(deps: Deps, call: Call, event: dict[str, Any]) -> tuple[Principal, As
     new = NewJob(
         dialect=DIALECT.name, media_type=wanted.media_type, limits=mapping.LIMITS, call=facts, kept=False, source=source
     )
-    return principal, Asked(wanted.parts, new, wanted.audio)
+    return principal, Asked(wanted.parts, new, wanted.audio), wanted.call_id is not None
 
 
-def _fields(deps: Deps, event: dict[str, Any]) -> dict[str, Any]:
+def _fields(deps: Deps, call: Call, event: dict[str, Any]) -> dict[str, Any]:
     """The body, taken out of the event. One that cannot be read holds no key: a key in a header is judged first."""
     try:
         return strict_json(event.pop("body"))
     except Malformed:
         if header(event, "x-api-key") or header(event, "authorization"):
-            _principal(deps, event, {})
+            _principal(deps, call, event, {})
         raise
 
 
-def _principal(deps: Deps, event: Mapping[str, Any], fields: Mapping[str, Any]) -> Principal:
+def _principal(deps: Deps, call: Call, event: Mapping[str, Any], fields: Mapping[str, Any]) -> Principal:
     """A-06, A-A5: the holder of the key in the body, else in a header. The document knows no 403. Raises
     Unauthenticated.
     """
     given = fields.get("api_key") or header(event, "x-api-key") or credentials(event, "bearer")
     if not isinstance(given, str):
         raise Unauthenticated("the API key must be a string")
-    principal = accounts.principal_by_key(deps, given)
+    trimmed = given.strip()
+    principal = accounts.principal_by_key(deps, trimmed)
+    if trimmed != given:
+        call.leniencies.append("api_key trimmed")
     if Scope.TRANSCRIBE not in principal.scopes:
         raise Unauthenticated("this key may not transcribe")
     return principal
@@ -240,12 +264,12 @@ def _source(deps: Deps, principal: Principal, wanted: Wanted) -> tuple[Source | 
 def _recording(deps: Deps, principal: Principal, call_id: str) -> tuple[Source, CallFacts]:
     """A-08. A log's recording URL that no guard would let out is no valid one."""
     try:
-        source, call = recordings.source_of(deps, tenant_id=principal.tenant_id, given=call_id)
+        source, call = recordings.source_of(deps, principal, call_id)
         if source.url is not None:
             deps.downloader.check(source.url)
     except (recordings.NoRecording, OutboundRefused) as error:
         raise UnknownCall(mapping.NO_RECORDING) from error
-    except NotFound as error:
+    except (NotFound, Forbidden) as error:  # a key that may not read does not learn which calls there are
         raise UnknownCall(mapping.UNKNOWN_CALL) from error
     return source, call
 
@@ -271,7 +295,10 @@ def _awaited(deps: Deps, pace: Pace, seat: Seat, until_s: float) -> Job:
     if job.finished:
         return job
     life_s = max(0.0, until_s - pace.monotonic_s()) + _SLOT_S
-    slot = slots.lease(deps, scope=DIALECT.name, name="waiting", count=deps.settings.waiting_calls, life_s=life_s)
+    # Of the tenant: whoever sends many long calls takes no place of another's.
+    slot = slots.lease(
+        deps, scope=job.tenant_id, name=f"waiting at {DIALECT.name}", count=deps.settings.waiting_calls, life_s=life_s
+    )
     if slot is None:
         raise StillRunning(job.id, _RETRY_BUSY_S)
     try:
@@ -283,15 +310,20 @@ def _awaited(deps: Deps, pace: Pace, seat: Seat, until_s: float) -> Job:
     return job
 
 
-def _result(deps: Deps, job: Job) -> dict[str, Any]:
-    """A-03: the body of a 200. Raises NotTranscribed."""
+def _result(deps: Deps, job: Job, *, names_call: bool) -> dict[str, Any]:
+    """A-03: the body of a 200. Raises NotTranscribed, and UnknownCall for a named call whose audio could not be had.
+
+    That may be a URL that its operator registered, or a file that was there when the request came (A-08).
+    """
+    if names_call and job.failure is not None and job.failure.code is FailureCode.SOURCE_UNREACHABLE:
+        raise UnknownCall(mapping.NO_RECORDING)
     if job.state is not JobState.COMPLETED:
         account = job.price.account if job.price else Account.CREDITS
         available = ledger.balance(deps, tenant_id=job.tenant_id, account=account).available
         raise NotTranscribed(job, available=available)
     found = jobs.transcript(deps, job)
     hold = ledger.find_hold(deps, tenant_id=job.tenant_id, hold_id=job.id)
-    assigned = roles.assign(found, job.call, swapped=job.roles_swapped)
+    assigned = roles.assign(found, job.call, swapped=job.roles_swapped, channels=job.channels)
     return mapping.answer(job, found, assigned, settled=hold.settled if hold else 0)
 
 

@@ -43,7 +43,10 @@ class TranscribeAnswer(Wire):
     transcription: str = Field(
         description="Lines `AI: …` and `User: …`, joined by newlines; `[unclear]` for what could not be made out."
     )
-    user_credits_deducted: float = Field(description="0.0 where admin units paid, or nothing is charged.")
+    user_credits_deducted: float = Field(
+        description="What was paid: credits or, where the user has prepaid seconds, started seconds of audio. 0.0"
+        " where admin units paid, or nothing is charged."
+    )
     timestamp: str = Field(
         description="When the transcript was ready: UTC, without a zone.",
         examples=["2025-10-28T12:34:56.789000"],
@@ -69,10 +72,14 @@ class PaymentRefusal(Refusal):
         json_schema_extra=lambda schema: _omittable(schema),
     )
     required_credits: float = Field(
-        default=0.0, description="What the audio costs.", json_schema_extra=lambda schema: _omittable(schema)
+        default=0.0,
+        description="What the audio costs: credits or, where the user has prepaid seconds, seconds.",
+        json_schema_extra=lambda schema: _omittable(schema),
     )
     current_credits: float = Field(
-        default=0.0, description="What is there.", json_schema_extra=lambda schema: _omittable(schema)
+        default=0.0,
+        description="What is there: credits or, where the user has prepaid seconds, seconds.",
+        json_schema_extra=lambda schema: _omittable(schema),
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +46,8 @@ STATUS: Final[Mapping[JobState, str]] = {  # M-A7, M-09
 }
 SOURCES: Final = ("recording_id", "call_id", "uniqueid", "recording_url", "s3_uri")  # M-A6
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_.$-]{1,32}")  # of a field, one that may stand in a header
+_NAMES_SHOWN: Final = 5
 
 
 class NotFinished(CallscribeError):
@@ -113,11 +115,34 @@ def job_id(given: str) -> str:
 
 
 def source(fields: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Which field names the audio, and its value as text; None where it will be uploaded. Raises Invalid for two."""
-    given = [(name, str(fields[name])) for name in SOURCES if fields.get(name) is not None]
+    """Which field names the audio, and its value as text; None where it will be uploaded. Raises Invalid for two.
+
+    null and "" count as missing.
+    """
+    given = [(name, str(fields[name])) for name in SOURCES if fields.get(name) not in (None, "")]
     if len(given) > 1:
         raise Invalid(given[1][0], f"must not be given together with {given[0][0]}: one recording at a time")
     return given[0] if given else None
+
+
+def ignored(unknown: Collection[str], known: Collection[str]) -> tuple[str, ...]:
+    """The leniencies that fields of unknown names take: a few by name, the others by number.
+
+    Raises Malformed for a name that is a known one written otherwise: who says `recordingId` means a recording, and
+    would wait in vain for what becomes of a job without one.
+    """
+    meant = {_letters(name): name for name in known}
+    plain = sorted(name for name in unknown if _PLAIN_NAME.fullmatch(name))
+    for name in plain:
+        if _letters(name) in meant:
+            raise Malformed(name, f"is not known: it is written {meant[_letters(name)]}")
+    shown = tuple(f"{name} ignored" for name in plain[:_NAMES_SHOWN])
+    more = len(unknown) - len(shown)
+    return (*shown, f"unnamed fields ignored: {more}") if more else shown
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def session(started: "Session") -> str:
@@ -211,7 +236,7 @@ def segment(found: Segment, assigned: Roles) -> dict[str, Any]:
 
 def roles_of(job: Job, found: Transcript) -> Roles:
     """Who is the agent and who the customer, as far as it is known."""
-    return roles.assign(found, job.call, swapped=job.roles_swapped)
+    return roles.assign(found, job.call, swapped=job.roles_swapped, channels=job.channels)
 
 
 def download(job: Job, found: Transcript, name: str) -> bytes:

@@ -104,11 +104,12 @@ _REFUSED: Final = {
     410: "`cancelled`: the transcription was cancelled.",
     413: "The body is too long.",
     422: "`no_audio`: the call is known, but there is no audio of it.",
+    429: "Too many failed log-ins of this address; the header Retry-After says when the next may come.",
     500: "An internal error.",
     503: "A service did not answer; send the request again.",
 }
 _ALWAYS: Final = (400, 405, 413, 500, 503)
-_GUARDED: Final = (*_ALWAYS, 401, 403)
+_GUARDED: Final = (*_ALWAYS, 401, 403, 429)
 _EITHER: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"basic": []}]
 _IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
@@ -129,6 +130,7 @@ def build(deps: Deps) -> Front:
         admit=partial(_admit, deps),
         refuse=partial(_refuse, deps),
         decorate=_decorate,
+        now_ms=deps.now_ms,
         inline_body_bytes=deps.settings.inline_body_bytes,
     )
 
@@ -181,7 +183,7 @@ def _session_routes(deps: Deps) -> Router:
             LOGIN,
             summary="Log in by user name and password (M-02)",
             operation_id=f"{method.lower()}Login",
-            responses=_responses(200, SessionAnswer, *_ALWAYS, 401),
+            responses=_responses(200, SessionAnswer, *_ALWAYS, 401, 429),
             security=[{"basic": []}],
         )(log_in)
 
@@ -313,7 +315,8 @@ def _by_password(deps: Deps, event: Mapping[str, Any]) -> Principal:
     username, password = mapping.read_login(text)
     if well_formed(password):
         return accounts.principal_of(accounts.authenticate(deps, key_id=username, secret=password))
-    return users.authenticate(deps, username=username, password=password)
+    address = str(event["requestContext"]["http"]["sourceIp"])
+    return users.authenticate(deps, username=username, password=password, address=address)
 
 
 def _principal(call: Call) -> Principal:
@@ -355,9 +358,12 @@ def _usage(deps: Deps, principal: Principal) -> str:
 
 def _created(deps: Deps, call: Call, event: Mapping[str, Any], body: TranscriptionRequest) -> Response[str]:
     principal = _principal(call)
+    call.leniencies.extend(mapping.ignored(body.unknown, body.known))
     tenant = accounts.get_tenant(deps, principal.tenant_id)
-    new = _new_job(deps, tenant, body, idempotency_key(event))
-    ledger.require_funds(deps, tenant_id=tenant.id, price=creation.price_for(tenant, principal))
+    new = _new_job(deps, principal, tenant, body, idempotency_key(event))
+    # Its own job may hold all that there was: who asks again is owed the same answer.
+    if not creation.is_repeated(deps, new, tenant_id=tenant.id):
+        ledger.require_funds(deps, tenant_id=tenant.id, price=creation.price_for(tenant, principal))
     job = creation.create(deps, principal, new)
     waits = job.state is JobState.AWAITING_UPLOAD and not job.source
     answer = mapping.created(
@@ -368,11 +374,14 @@ def _created(deps: Deps, call: Call, event: Mapping[str, Any], body: Transcripti
     return json_response(201, answer, Location=f"{deps.settings.public_base_url}{call.route}/{job.number}")
 
 
-def _new_job(deps: Deps, tenant: Tenant, body: TranscriptionRequest, key: str | None) -> creation.NewJob:
-    language, named = read_language(body.language), mapping.source(body.model_dump())
+def _new_job(
+    deps: Deps, principal: Principal, tenant: Tenant, body: TranscriptionRequest, key: str | None
+) -> creation.NewJob:
+    language, named = read_language(body.language), mapping.source(body.known)
     _check("callback_url", body.callback_url, deps.webhooks.check)
-    source, known = (None, NOTHING_KNOWN) if named is None else _source(deps, tenant, *named)
-    meaning = fingerprint([named, body.model_dump(exclude=set(mapping.SOURCES)) | {"language": language}])
+    source, known = (None, NOTHING_KNOWN) if named is None else _source(deps, principal, tenant, *named)
+    others = {name: value for name, value in body.known.items() if name not in mapping.SOURCES}
+    meaning = fingerprint([named, others | {"language": language}])
     return creation.NewJob(
         dialect=DIALECT.name,
         callback_url=body.callback_url,
@@ -384,7 +393,9 @@ def _new_job(deps: Deps, tenant: Tenant, body: TranscriptionRequest, key: str | 
     )
 
 
-def _source(deps: Deps, tenant: Tenant, field: str, value: str) -> tuple[creation.Source, CallFacts]:
+def _source(
+    deps: Deps, principal: Principal, tenant: Tenant, field: str, value: str
+) -> tuple[creation.Source, CallFacts]:
     """Where the audio is, and what is known about the call beside it."""
     if field == "recording_url":
         _check(field, value, deps.downloader.check)
@@ -392,7 +403,7 @@ def _source(deps: Deps, tenant: Tenant, field: str, value: str) -> tuple[creatio
     if field == "s3_uri":
         return sources.parse_uri(tenant, value), NOTHING_KNOWN
     try:
-        return recordings.source_of(deps, tenant_id=tenant.id, given=value)
+        return recordings.source_of(deps, principal, value)
     except recordings.NoRecording:
         raise
     except NotFound as error:

@@ -10,7 +10,7 @@ from callscribe.domain.roles import CallFacts, Direction
 _MAX_CHARACTERS = 200  # of a name; a transcript's records are small
 _STATUS_WORDS: list[Any] = list(dict.fromkeys(STATUS.values()))
 
-CallId = Annotated[str, Field(min_length=1, max_length=128)] | int
+CallId = Annotated[str, Field(max_length=128)] | int
 
 
 def _omittable(description: str) -> Any:
@@ -35,7 +35,11 @@ class RefreshRequest(Wire):
 
 
 class TranscriptionRequest(Wire):
-    """M-08, M-A6. Whose audio is to be transcribed: at most one of the first five; without one, it is uploaded."""
+    """M-08, M-A6. Whose audio is to be transcribed: at most one of the first five, in which null and "" count as
+    missing; without one, it is uploaded.
+
+    Unknown fields are kept, so that they can be named in the answer (`unknown`).
+    """
 
     recording_id: CallId | None = Field(
         default=None,
@@ -72,8 +76,20 @@ class TranscriptionRequest(Wire):
     company_name: str | None = Field(default=None, max_length=_MAX_CHARACTERS, examples=["Example Ltd"])
 
     model_config = ConfigDict(
-        strict=True, json_schema_extra={"examples": [{"recording_id": "1767880680.42", "language": "en"}]}
+        strict=True,
+        extra="allow",
+        json_schema_extra={"examples": [{"recording_id": "1767880680.42", "language": "en"}]},
     )
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """The contract's own fields."""
+        return self.model_dump(include=set(type(self).model_fields))
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The names of all other fields."""
+        return tuple(self.model_extra or ())
 
     @property
     def call(self) -> CallFacts:

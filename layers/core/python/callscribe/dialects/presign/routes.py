@@ -102,6 +102,7 @@ def build(deps: Deps) -> Front:
         admit=partial(_admit, deps),
         refuse=_refuse,
         decorate=_decorate,
+        now_ms=deps.now_ms,
     )
 
 
