@@ -21,6 +21,9 @@ BENCHMARKS = {
     "overhead": Benchmark("benchmarks.overhead", (), "what the system adds to the engine's time, job after job"),
     "load": Benchmark("benchmarks.overhead", ("--jobs", "25"), "25 recordings at once, and the memory they take"),
     "accuracy": Benchmark("benchmarks.accuracy", (), "the embedded engine's word error rate on genuine clips"),
+    "pack": Benchmark("benchmarks.pack", (), "how much of a padded batch is speech"),
+    "sim": Benchmark("benchmarks.sim", (), "a simulated day of GPU workers against one job per file and the floor"),
+    "cost": Benchmark("benchmarks.cost", (), "USD for an hour of audio, line by line"),
 }
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from callscribe.domain.transcripts import Word
 from callscribe.engines.base import Recognised
-from callscribe.engines.pipeline import Assembly, Piece, make_transcriber, place
+from callscribe.engines.pieces import Piece, place
+from callscribe.engines.pipeline import Assembly, make_transcriber
 from callscribe.errors import FailureCode, JobFailed
 from callscribe.media.speech import Span
 from local.recordings import demo_recording, not_speech, read_clip

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callscribe.engines.pipeline import cut_speech
+from callscribe.engines.pieces import cut_speech
 from callscribe.media.speech import SpeechFinder, SpeechRules, find_speech
 from local.recordings import demo_recording, not_speech, read_clip
 from tests.engines.fakes import NO_FILE, facts_of, in_blocks

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,21 @@ from callscribe.errors import FailureCode, JobFailed
 
 Samples = NDArray[np.float32]
 AUTO = "auto"
+SAMPLE_RATE_HZ = 16_000
+_ROUNDING_S = 0.001
+_SILENCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A span of speech, of at most the engine's `max_chunk_s`; 16 kHz mono float32 in [-1, 1], shape (frames,)."""
+    """Speech of one channel, of at most the engine's `max_chunk_s`; 16 kHz mono float32 in [-1, 1], shape (frames,)."""
 
     samples: Samples
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples.size / SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +41,20 @@ class Recognised:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What may help an engine; it is free to ignore it."""
+    """What may help an engine; it is free to ignore it. `vocabulary`: names and terms, the most important first."""
 
     vocabulary: tuple[str, ...] = ()
+
+
+NO_HINTS = Hints()
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageGuess:
+    """A primary BCP 47 subtag, and how probable it is among all that the engine knows, 0 to 1."""
+
+    language: str
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +69,7 @@ class EngineInfo:
     device: str
     min_sample_rate_hz: int = 8_000  # recordings below this are not what the model was made for
     doubtful_below: float | None = None  # a mean confidence under this says: perhaps another language
+    joins_spans: bool = False  # a chunk costs the same however full it is: give it several spans of speech
 
 
 class Engine(Protocol):
@@ -63,13 +83,35 @@ class Engine(Protocol):
     def transcribe(self, chunks: Sequence[Chunk], *, language: str | None, hints: Hints) -> Iterable[Recognised]:
         """One result for each chunk, in order; the chunks may belong to several jobs.
 
-        `language` None: the engine decides. Raises JobFailed (language_unsupported), Unavailable.
+        `language` None: the engine decides. Raises JobFailed (language_unsupported), Unavailable, and ValueError for
+        a chunk that is too long.
         """
         ...
 
     def close(self) -> None:
         """Give back processes and memory; the engine is of no use afterwards."""
         ...
+
+
+@runtime_checkable
+class DetectsLanguage(Protocol):
+    """What an engine that can tell languages apart has besides: so that a channel is judged by all that it says."""
+
+    def detect_language(self, chunks: Sequence[Chunk]) -> LanguageGuess | None:
+        """The language of all these chunks together, which are one voice's or one channel's; None where it cannot."""
+        ...
+
+
+def check_lengths(info: EngineInfo, chunks: Iterable[Chunk]) -> None:
+    """Raises ValueError for a chunk that the engine would cut off without a word."""
+    for chunk in chunks:
+        if chunk.duration_s > info.max_chunk_s + _ROUNDING_S:
+            raise ValueError(f"a chunk of {chunk.duration_s:.2f} s is longer than the {info.max_chunk_s:g} s allowed")
+
+
+def is_silent(chunk: Chunk) -> bool:
+    """Whether there is nothing to hear: no samples, or none above -80 dBFS. A model may write words for that too."""
+    return not chunk.samples.size or float(np.abs(chunk.samples).max()) < _SILENCE
 
 
 def settle_language(info: EngineInfo, language: str | None) -> str | None:

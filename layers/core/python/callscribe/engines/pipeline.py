@@ -5,16 +5,28 @@ Everything streams: a file of twelve hours needs no more samples in memory than 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from callscribe.domain.audio import AudioFacts
-from callscribe.domain.transcripts import Segment, Transcript, Word
-from callscribe.engines.base import Chunk, Engine, EngineInfo, Hints, Recognised, Samples, settle_language
-from callscribe.engines.speakers import VoiceWindow, describe_voice, of_words, split_by_speaker, tell_apart
+from callscribe.domain.transcripts import Segment, Transcript
+from callscribe.engines.base import (
+    NO_HINTS,
+    Chunk,
+    DetectsLanguage,
+    Engine,
+    EngineInfo,
+    Hints,
+    LanguageGuess,
+    Recognised,
+    Samples,
+    settle_language,
+)
+from callscribe.engines.languages import Told, tell_languages
+from callscribe.engines.pieces import Piece, cut_speech, join_spans, segments_of
+from callscribe.engines.speakers import VoiceWindow, describe_voice, split_by_speaker, tell_apart
 from callscribe.media.decode import decode_blocks
-from callscribe.media.speech import SAMPLE_RATE_HZ, Span, SpeechFinder, SpeechRules
+from callscribe.media.speech import SpeechRules
 from callscribe.ports import Transcriber
 
 _BATCH = 16  # chunks handed to the engine at a time
@@ -22,64 +34,44 @@ _BATCH = 16  # chunks handed to the engine at a time
 Blocks = Callable[[Path, AudioFacts], Iterable[Samples]]
 
 
-def make_transcriber(engine: Engine, *, blocks: Blocks = decode_blocks) -> Transcriber:
+def make_transcriber(engine: Engine, *, blocks: Blocks = decode_blocks, hints: Hints = NO_HINTS) -> Transcriber:
     """A `Transcriber` on top of an engine; `blocks` streams a file's samples, shape (channels, frames), 16 kHz."""
 
     def transcribe(path: Path, facts: AudioFacts, *, language: str | None, diarize: bool = True) -> Transcript:
         wanted = settle_language(engine.info, language)
         assembly = Assembly(engine.info, facts, wanted, diarize=diarize)
-        rules = SpeechRules(max_span_s=engine.info.max_chunk_s)
-        for batch in _batches(cut_speech(blocks(path, facts), facts.channels, rules)):
-            chunks = [Chunk(piece.samples) for piece in batch]
-            heard = engine.transcribe(chunks, language=wanted, hints=Hints())
-            for piece, recognised in zip(batch, heard, strict=True):
-                assembly.add(piece, recognised)
+        pieces = pieces_of(engine.info, blocks(path, facts), facts.channels)
+        for piece, recognised in recognise(engine, pieces, wanted, hints):
+            assembly.add(piece, recognised)
         return assembly.finish()
 
     return transcribe
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A span of speech with its samples; 16 kHz, shape (frames,)."""
-
-    channel: int
-    span: Span
-    samples: Samples
+def pieces_of(info: EngineInfo, blocks: Iterable[Samples], channels: int) -> Iterator[Piece]:
+    """The speech of a recording, in pieces such as the engine likes best; `blocks` are of shape (channels, frames)."""
+    pieces = cut_speech(blocks, channels, SpeechRules(max_span_s=info.max_chunk_s))
+    return join_spans(pieces, info.max_chunk_s) if info.joins_spans else pieces
 
 
-def cut_speech(blocks: Iterable[Samples], channels: int, rules: SpeechRules) -> Iterator[Piece]:
-    """The spans of speech of each channel, as soon as they are known; in order within a channel."""
-    cutters = [_Cutter(channel, SpeechFinder(rules)) for channel in range(channels)]
-    for block in blocks:
-        for cutter in cutters:
-            yield from cutter.push(np.ascontiguousarray(block[cutter.channel]))
-    for cutter in cutters:
-        yield from cutter.finish()
+def recognise(
+    engine: Engine, pieces: Iterable[Piece], language: str | None, hints: Hints
+) -> Iterator[tuple[Piece, Recognised]]:
+    """The pieces of one recording with what the engine heard in them.
 
-
-@dataclass(slots=True)
-class _Cutter:
-    """Keeps the samples of one channel for as long as a span may still need them."""
-
-    channel: int
-    finder: SpeechFinder
-    kept: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
-    kept_from: int = 0  # the first kept sample's place in the channel
-
-    def push(self, samples: Samples) -> list[Piece]:
-        self.kept = np.concatenate([self.kept, samples])
-        pieces = [self._cut(span) for span in self.finder.push(samples)]
-        unneeded = max(0, self.finder.settled - self.kept_from)
-        self.kept, self.kept_from = self.kept[unneeded:], self.kept_from + unneeded
-        return pieces
-
-    def finish(self) -> list[Piece]:
-        return [self._cut(span) for span in self.finder.finish()]
-
-    def _cut(self, span: Span) -> Piece:
-        first, last = (round(time_s * SAMPLE_RATE_HZ) - self.kept_from for time_s in (span.start_s, span.end_s))
-        return Piece(self.channel, span, self.kept[first:last].copy())
+    Without a language each channel's own is found first, where the engine can tell them apart.
+    """
+    if language is None and isinstance(engine, DetectsLanguage):
+        told = tell_languages(pieces, engine)
+    else:
+        told = ((piece, None) for piece in pieces)
+    for batch in _batches(told):
+        for guess in dict.fromkeys(guess for _, guess in batch):
+            alike = [piece for piece, other in batch if other == guess]
+            chunks = [Chunk(piece.samples) for piece in alike]
+            heard = engine.transcribe(chunks, language=guess.language if guess else language, hints=hints)
+            for piece, recognised in zip(alike, heard, strict=True):
+                yield piece, _as_told(recognised, guess)
 
 
 @dataclass(slots=True)
@@ -98,15 +90,15 @@ class Assembly:
 
     def add(self, piece: Piece, recognised: Recognised) -> None:
         """Take one piece's result; its times become absolute."""
-        self.speech_s += piece.span.duration_s
+        self.speech_s += piece.speech_s
         if (spoken := recognised.language) is not None:
-            self.languages[spoken] = self.languages.get(spoken, 0.0) + piece.span.duration_s
+            self.languages[spoken] = self.languages.get(spoken, 0.0) + piece.speech_s
         if recognised.language_probability is not None:
             self.probabilities.append(recognised.language_probability)
         if self.diarize and self.facts.channels == 1:
-            self.voices += describe_voice(piece.samples, piece.span.start_s)
-        if segment := place(piece, recognised, self.facts.duration_s):
-            self.segments.append(segment)
+            for part in piece.spans:
+                self.voices += describe_voice(piece.samples_of(part), part.span.start_s)
+        self.segments += segments_of(piece, recognised, self.facts.duration_s)
 
     def finish(self) -> Transcript:
         """The transcript: segments by start, with speakers and warnings."""
@@ -151,23 +143,10 @@ class Assembly:
             )
 
 
-def place(piece: Piece, recognised: Recognised, duration_s: float) -> Segment | None:
-    """What was heard in a piece, in seconds from the start of the file; None where nothing was.
-
-    Words follow one another without overlap, inside the piece and inside the file.
-    """
-    if not recognised.text.strip():
-        return None
-    at_s, end_s = (min(round(time_s, 3), duration_s) for time_s in (piece.span.start_s, piece.span.end_s))
-    if not recognised.words:
-        return Segment(recognised.text.strip(), at_s, end_s, piece.channel, None, None)
-    words: list[Word] = []
-    for word in recognised.words:
-        starts_s, ends_s = (round(piece.span.start_s + time_s, 3) for time_s in (word.start_s, word.end_s))
-        start_s = max(at_s, min(starts_s, end_s))
-        at_s = max(start_s, min(ends_s, end_s))
-        words.append(replace(word, start_s=start_s, end_s=at_s))
-    return of_words(tuple(words), channel=piece.channel, speaker=None)
+def _as_told(recognised: Recognised, guess: LanguageGuess | None) -> Recognised:
+    if guess is None:
+        return recognised
+    return replace(recognised, language=guess.language, language_probability=guess.probability)
 
 
 def _mean_confidence(segments: Iterable[Segment]) -> float | None:
@@ -175,12 +154,7 @@ def _mean_confidence(segments: Iterable[Segment]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _batches(pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
-    batch: list[Piece] = []
-    for piece in pieces:
-        batch.append(piece)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
+def _batches(told: Iterable[Told]) -> Iterator[list[Told]]:
+    remaining = iter(told)
+    while batch := list(islice(remaining, _BATCH)):
         yield batch

@@ -23,7 +23,7 @@ import numpy as np
 
 from callscribe.domain.transcripts import Word
 from callscribe.engines.base import Chunk, EngineInfo, Hints, Recognised, Samples, settle_language
-from callscribe.errors import Unavailable
+from callscribe.errors import Invalid, Unavailable
 
 _CHILD = Path(__file__).with_name("pocketsphinx_child.py")
 _MAX_PROCESSES = 2  # one per channel
@@ -86,8 +86,10 @@ class PocketSphinx:
             return _Process(self._answer_s)
 
 
-def create() -> PocketSphinx:
-    """The engine with its defaults."""
+def create(model_dir: Path | None = None) -> PocketSphinx:
+    """The engine with its defaults. Raises Invalid for a model directory: who names one expects another engine."""
+    if model_dir is not None:
+        raise Invalid("model_dir", "pocketsphinx brings its own model: name none, or another engine")
     return PocketSphinx()
 
 

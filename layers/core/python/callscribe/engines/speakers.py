@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callscribe.domain.transcripts import Segment, Word
+from callscribe.engines.spacing import join_words
 from callscribe.media.speech import SAMPLE_RATE_HZ
 
 Array = NDArray[np.float32]
@@ -107,7 +108,7 @@ def of_words(words: tuple[Word, ...], *, channel: int, speaker: str | None) -> S
     """The segment that these words make up; its confidence is their mean."""
     known = [word.confidence for word in words if word.confidence is not None]
     return Segment(
-        text=" ".join(word.text for word in words),
+        text=join_words(word.text for word in words),
         start_s=words[0].start_s,
         end_s=words[-1].end_s,
         channel=channel,
