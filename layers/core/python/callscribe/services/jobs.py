@@ -16,7 +16,6 @@ from callscribe.domain.jobs import Job, JobNumber, JobState, move
 from callscribe.domain.records import Change, Step, insert, update
 from callscribe.domain.transcripts import Transcript
 from callscribe.errors import (
-    Conflict,
     Exhausted,
     Failure,
     FailureCode,
@@ -28,6 +27,7 @@ from callscribe.errors import (
 from callscribe.ports import Deps
 from callscribe.services import accounts, callbacks, ledger, leftovers
 from callscribe.services.callbacks import Renderer, Result
+from callscribe.services.commits import committed
 from callscribe.services.creation import (
     Beside,
     Idempotency,
@@ -126,7 +126,7 @@ def uploaded(deps: Deps, *, tenant_id: str, job_id: str, version_id: str | None)
         if job.state is JobState.AWAITING_UPLOAD:
             due_at_ms = deps.now_ms() + 1000 * deps.settings.recheck_s
             change = move(job, JobState.QUEUED, audio_version_id=version_id, due_at_ms=due_at_ms)
-            if not _committed(deps, change):
+            if not committed(deps, change):
                 continue
             job = change.after
         if job.audio_version_id != version_id:
@@ -177,7 +177,7 @@ def _prepared(deps: Deps, job: Job, audio: AudioFacts) -> Job:
         due_at_ms = deps.now_ms() + 1000 * deps.settings.recheck_s
         change = move(job, JobState.TRANSCRIBING, audio=audio, due_at_ms=due_at_ms)
         try:
-            if _committed(deps, change, *_holding(deps, job, audio)):
+            if committed(deps, change, *_holding(deps, job, audio)):
                 prepared: Job = change.after
                 return prepared
         except (Exhausted, InsufficientCredits) as error:
@@ -226,7 +226,7 @@ def _closing(deps: Deps, job: Job) -> list[Step]:
 def note_failure(deps: Deps, job: Job, failure: Failure, **facts: AudioFacts) -> None:
     """Keep why a job cannot succeed (and `audio`, if known), for the step that ends it. The first reason stays."""
     for _ in range(_TRIES):
-        if job.failure is not None or job.finished or _committed(deps, update(job, failure=failure, **facts)):
+        if job.failure is not None or job.finished or committed(deps, update(job, failure=failure, **facts)):
             return
         job = find(deps, tenant_id=job.tenant_id, job_id=job.id)
     raise Unavailable(f"job {job.id} changed too often")
@@ -276,7 +276,7 @@ def swap_roles(deps: Deps, *, tenant_id: str, job_id: str) -> Job:
     for _ in range(_TRIES):
         job = find(deps, tenant_id=tenant_id, job_id=job_id)
         change = update(job, roles_swapped=not job.roles_swapped)
-        if _committed(deps, change):
+        if committed(deps, change):
             swapped: Job = change.after
             return swapped
     raise Unavailable(f"job {job_id} changed too often")
@@ -324,7 +324,7 @@ def _end(deps: Deps, tenant_id: str, job_id: str, render: Renderer, ending: Endi
             return job
         change, found = ending(job)
         ended: Job = change.after
-        if _committed(deps, change, *_outbox(deps, ended, found, render), *_closing(deps, ended)):
+        if committed(deps, change, *_outbox(deps, ended, found, render), *_closing(deps, ended)):
             leftovers.clear(deps, ended)
             return ended
     raise Unavailable(f"job {job_id} changed too often")
@@ -352,15 +352,6 @@ def _body(deps: Deps, job: Job, found: Transcript | None, render: Renderer) -> b
     if body is None or found is None or len(body) <= deps.settings.inline_callback_bytes:
         return body
     return render(replace(result, transcription_url=result_link(deps, job)), partial(sign_body, secret=secret))
-
-
-def _committed(deps: Deps, *steps: Step) -> bool:
-    """Whether the steps were written; False when somebody else was first. Raises Exhausted."""
-    try:
-        deps.store.commit(*steps)
-    except Conflict:
-        return False
-    return True
 
 
 def _ended(job: Job) -> JobFailed:

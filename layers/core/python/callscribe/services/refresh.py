@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 from callscribe.domain.accounts import RefreshFamily
 from callscribe.domain.records import Change, insert, update
-from callscribe.errors import Conflict, Unauthenticated, Unavailable
+from callscribe.errors import Unauthenticated, Unavailable
 from callscribe.ports import Deps
 from callscribe.services import accounts, tokens
 from callscribe.services.accounts import Principal
+from callscribe.services.commits import committed
 from callscribe.services.tokens import IssuedToken
 
 PREFIX = "csr_"
@@ -78,7 +79,7 @@ def renew(deps: Deps, refresh_token: str, *, life_s: int) -> Session:
         if _repeated(deps, family, claim):
             return _session(deps, principal, family, life_s)
         change = _next(deps, family, claim)
-        if not _committed(deps, change):
+        if not committed(deps, change):
             continue
         if change.after.revoked_at_ms is not None:
             raise _refused()
@@ -118,14 +119,6 @@ def _next(deps: Deps, family: RefreshFamily, claim: _Claim) -> Change:
 def _ends(deps: Deps, rotated_at_ms: int) -> dict[str, int]:
     expires_at_ms = rotated_at_ms + 1000 * deps.settings.refresh_life_s
     return {"expires_at_ms": expires_at_ms, "forget_at_ms": expires_at_ms + 1000 * _KEPT_AFTER_S}
-
-
-def _committed(deps: Deps, change: Change) -> bool:
-    try:
-        deps.store.commit(change)
-    except Conflict:
-        return False
-    return True
 
 
 def _session(deps: Deps, principal: Principal, family: RefreshFamily, life_s: int) -> Session:
