@@ -14,6 +14,7 @@ CallscribeError
 ├── JobFailed             a job cannot succeed; carries the failure code that its owner is told
 ├── OutboundRefused       the outbound guard refused an address; names the rule, never the answer
 ├── OutboundFailed        the other side did not answer in the way or the time HTTP asks for
+├── Stopped               this process was told to end: the work is for another one
 └── Unavailable           a service we depend on did not answer; trying again may help
 """
 
@@ -138,6 +139,10 @@ class OutboundFailed(CallscribeError):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class Stopped(CallscribeError):
+    """Raised in the middle of work that is given up because this process ends; nothing is wrong with the work."""
 
 
 class Unavailable(CallscribeError):

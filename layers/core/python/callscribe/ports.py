@@ -4,7 +4,7 @@ Adapters: `adapters.memory` (the fakes), `adapters.aws`, `adapters.web`, `media`
 also raise Unavailable. Nothing here knows AWS or HTTP.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,9 @@ from callscribe import names
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.callbacks import SCHEDULE_S, Answer
 from callscribe.domain.records import Record, Step
+from callscribe.domain.tasks import Criteria, Found, TaskRow
 from callscribe.domain.transcripts import Transcript
+from callscribe.domain.work import WorkFigures
 
 R = TypeVar("R", bound=Record)
 
@@ -46,8 +48,10 @@ class Store(Protocol):
         """
         ...
 
-    def count(self, scope: str, name: str, *, forget_at_ms: int | None = None) -> int:
-        """Add one to a `Counter` (0 where there is none) and answer its new value; no two callers get the same."""
+    def count(self, scope: str, name: str, *, by: int = 1, forget_at_ms: int | None = None) -> int:
+        """Add `by` (1 or more) to a `Counter`, 0 where there is none, and answer its new value; no two callers get the
+        same.
+        """
         ...
 
 
@@ -120,6 +124,50 @@ class ExecutionState(StrEnum):
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"  # failed, timed out or aborted
+
+
+class IndexFiles(Protocol):
+    """Small files that one writer at a time replaces and many readers cache, each known by the ETag of its contents."""
+
+    def etags(self, prefix: str) -> dict[str, str]:
+        """The ETags of all files whose key starts with the prefix, by key; what was written before is seen."""
+        ...
+
+    def fetch(self, key: str, path: Path) -> str | None:
+        """The file into `path`, and its ETag; None where there is none."""
+        ...
+
+    def replace(self, key: str, path: Path, *, etag: str | None) -> str | None:
+        """Store `path` in place of the file with that ETag (None: of none); its new ETag, or None for a lost race."""
+        ...
+
+
+class TaskIndex(Protocol):
+    """Lists of a tenant's tasks. What it has not taken in yet is given to it with each question."""
+
+    def find(
+        self,
+        tenant_id: str,
+        criteria: Criteria,
+        *,
+        fresh: Sequence[TaskRow],
+        hidden: Collection[int],
+        page: int,
+        per_page: int,
+    ) -> Found:
+        """One page (from 1) of the tasks that fit: those taken in, but for the hidden ids, and the fresh ones.
+
+        The rows come without their words, and in order of their last change, the newest first.
+        """
+        ...
+
+    def take_in(self, tenant_id: str, month: str, rows: Sequence[TaskRow], *, gone: Collection[int]) -> None:
+        """Keep rows of one month, each in place of its older version, and forget tasks. Raises Conflict for a race."""
+        ...
+
+    def versions(self, tenant_id: str, month: str) -> dict[int, int]:
+        """The versions of all tasks of a month that were taken in, by id."""
+        ...
 
 
 class Executions(Protocol):
@@ -241,14 +289,87 @@ class Inspector(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class TranscriptionOptions:
+    """What is wanted of a transcript. `language`: BCP 47; None or "auto": the engine decides.
+
+    `vocabulary`: names and terms that may be said, the most important first. `diarize`: whether to tell the speakers
+    of one channel apart. `tenant_id`: whose turn it is; tenants share a worker fairly.
+    """
+
+    language: str | None = None
+    diarize: bool = True
+    vocabulary: tuple[str, ...] = ()
+    tenant_id: str = ""
+
+
+DEFAULT_OPTIONS = TranscriptionOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """A transcript, and what it asked of the worker."""
+
+    transcript: Transcript
+    figures: WorkFigures
+
+
 class Transcriber(Protocol):
-    """Turns an inspected audio file into a transcript: decode, find speech, recognise, tell speakers apart."""
+    """Turns an inspected audio file into a transcript: decode, find speech, recognise, tell speakers apart.
 
-    def __call__(self, path: Path, facts: AudioFacts, *, language: str | None, diarize: bool = True) -> Transcript:
-        """Without `diarize` the speakers of one channel are not told apart.
+    May be called by several threads at a time, whose recordings then share the engine's batches.
+    """
 
-        Raises JobFailed (language_unsupported, audio_*).
-        """
+    def __call__(self, path: Path, facts: AudioFacts, options: TranscriptionOptions = DEFAULT_OPTIONS) -> Transcribed:
+        """Raises JobFailed (language_unsupported, audio_*), Stopped where its process ends, Unavailable."""
+        ...
+
+
+class SpeechPipeline(Transcriber, Protocol):
+    """A transcriber with a life: it holds an engine, its threads and processes until it is closed."""
+
+    def stop(self) -> None:
+        """Give everything up: each call that is under way, and each later one, soon raises Stopped. Returns at once."""
+        ...
+
+    def close(self) -> None:
+        """Let the calls that are under way end, take no further ones (Stopped), and give the engine back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """About how many messages wait to be received, and how many are in somebody's hands."""
+
+    waiting: int
+    in_work: int
+
+
+class QueueGauge(Protocol):
+    """How full a queue is."""
+
+    def depth(self) -> QueueDepth:
+        """As the queue tells it, which may lag by a minute."""
+        ...
+
+
+class WorkerPool(Protocol):
+    """Where workers are asked for and sent away: AWS Batch."""
+
+    def submit(self, name: str) -> str:
+        """Ask for one more worker; its id. The name is for people to read, and need not be unique."""
+        ...
+
+    def starting(self) -> frozenset[str]:
+        """Ids of those asked for that do not run yet. A fresh one may be missing."""
+        ...
+
+    def running(self) -> frozenset[str]:
+        """Ids of those that run, be they ready or not."""
+        ...
+
+    def end(self, worker_id: str, *, reason: str) -> None:
+        """End it, whether it waits or runs: it is told to stop, and killed if it does not. None of that id: nothing."""
         ...
 
 
@@ -309,6 +430,8 @@ class Deps:
     callback_queue: Sender
     fetch_queue: Sender
     task_reports: TaskReports
+    work_gauge: QueueGauge
+    worker_pool: WorkerPool
     webhooks: Webhooks
     downloader: Downloader
     inspector: Inspector

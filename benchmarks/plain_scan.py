@@ -1,0 +1,72 @@
+"""Tasks found as everybody would at first: look at each of them in Python. What the index must agree with, and beat."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+
+from callscribe.domain.tasks import Criteria, TaskRow
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def scan(candidates: Iterable[TaskRow], wanted: Criteria) -> list[TaskRow]:
+    """Those that fit, last changed first, without their words."""
+    fitting = [replace(row, words="") for row in candidates if fits(row, wanted)]
+    return sorted(fitting, key=lambda row: (row.updated_at_ms, row.id), reverse=True)
+
+
+def fits(row: TaskRow, wanted: Criteria) -> bool:
+    """Whether all criteria that are given hold."""
+    return (
+        _columns_fit(row, wanted) and _ranges_fit(row, wanted) and _lists_fit(row, wanted) and _words_fit(row, wanted)
+    )
+
+
+def _columns_fit(row: TaskRow, wanted: Criteria) -> bool:
+    equal = ("code", "id", "type", "status", "call_type")
+    operator = (row.operator_name or "").casefold()
+    return all(getattr(wanted, name) in (None, getattr(row, name)) for name in equal) and (
+        not wanted.operator or wanted.operator.casefold() in operator
+    )
+
+
+def _ranges_fit(row: TaskRow, wanted: Criteria) -> bool:
+    ranges = (
+        (wanted.script_alignment, row.script_alignment),
+        (wanted.satisfaction, row.satisfaction),
+        (wanted.politeness, row.politeness),
+        (wanted.length_min, row.length_min),
+        (wanted.called, row.call_at_ms),
+    )
+    return all(not limits or (value is not None and value in limits) for limits, value in ranges)
+
+
+def _lists_fit(row: TaskRow, wanted: Criteria) -> bool:
+    tags = _folded(row.tags)
+    answers = _folded(answer for question, answer in row.answers if question == wanted.checklist_id)
+    return (
+        all(not ids or row.labels.get(label) in ids for label, ids in wanted.labels.items())
+        and (not wanted.politenesses or row.politeness in wanted.politenesses)
+        and (not wanted.tags_any or bool(tags & _folded(wanted.tags_any)))
+        and tags >= _folded(wanted.tags_all)
+        and (wanted.checklist_id is None or bool(answers & _folded(wanted.answers) if wanted.answers else answers))
+    )
+
+
+def _words_fit(row: TaskRow, wanted: Criteria) -> bool:
+    phrases = [phrase for phrase in map(_plain, (wanted.words or "").split()) if phrase]
+    if not phrases:
+        return True
+    said = f" {_plain(row.words)} "
+    return all(f" {phrase} " in said for phrase in phrases)
+
+
+def _plain(text: str) -> str:
+    """Words in lower case without accents, single spaces between them."""
+    bare = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
+    return " ".join(_WORD.findall(bare.lower()))
+
+
+def _folded(texts: Iterable[str]) -> set[str]:
+    return {text.strip().casefold() for text in texts}

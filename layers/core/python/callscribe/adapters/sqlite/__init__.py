@@ -1,0 +1,1 @@
+"""Tasks in SQLite files, one for each tenant and month: columns, tags, answers, and an index of their words."""

@@ -1,0 +1,190 @@
+"""adapters/sqlite: lists of tasks from its files, against a plain scan of the rows that knows no SQL."""
+
+import random
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.plain_scan import scan
+from callscribe.adapters.sqlite.lists import find
+from callscribe.adapters.sqlite.month import MonthFile
+from callscribe.domain.tasks import EVERYTHING, LABELS, Criteria, Found, Range, TaskRow, TaskStatus, TaskType
+
+JANUARY_MS = 1_767_225_600_000
+DAY_MS = 86_400_000
+NAMES = [None, "global", "Ivanov", "IVANOVA", "Ümit Öz", "100%_real", "straße"]
+SAID = [
+    "eSIM",
+    "setup",
+    "esim-setup",
+    "Straße",
+    "café",
+    "CAFE",
+    "it's",
+    "APN",
+    "x_y",
+    "número",
+    '"quoted"',
+    "NEAR",
+    "42",
+]
+TAGS = ["eSIM", "esim", " APN ", "a,b", "Ü"]
+
+moments = st.integers(0, 6).map(lambda day: JANUARY_MS + day * DAY_MS)
+
+
+def optional(values: st.SearchStrategy[int] | st.SearchStrategy[float]) -> st.SearchStrategy[int | float | None]:
+    return st.none() | values
+
+
+rows = st.builds(
+    TaskRow,
+    id=st.integers(1, 30),
+    code=st.sampled_from(["c1", "c2", "c3"]),
+    type=st.sampled_from(list(TaskType)),
+    status=st.sampled_from(list(TaskStatus)),
+    created_at_ms=moments,
+    updated_at_ms=moments,
+    version=st.integers(0, 3),
+    file_name=st.none() | st.text(max_size=5),
+    operator_name=st.sampled_from(NAMES),
+    call_at_ms=st.none() | moments,
+    call_type=st.sampled_from([None, "inbound", "outbound"]),
+    length_min=st.floats(0, 5),
+    satisfaction=st.none() | st.integers(0, 10),
+    politeness=st.none() | st.integers(1, 5),
+    script_alignment=st.none() | st.floats(0, 100),
+    labels=st.dictionaries(st.sampled_from(LABELS), st.integers(1, 3)),
+    tags=st.lists(st.sampled_from(TAGS), max_size=3).map(tuple),
+    answers=st.lists(st.tuples(st.integers(1, 2), st.sampled_from(["Yes", "no", "Partially"])), max_size=2).map(tuple),
+    words=st.lists(st.sampled_from(SAID), max_size=6).map(" ".join),
+)
+ranges = st.builds(Range, st.none() | st.integers(0, 6), st.none() | st.integers(0, 6))
+criteria = st.builds(
+    Criteria,
+    code=st.none() | st.sampled_from(["c1", "c9"]),
+    id=st.none() | st.integers(1, 30),
+    type=st.none() | st.sampled_from(list(TaskType)),
+    status=st.none() | st.sampled_from(list(TaskStatus)),
+    called=st.builds(Range, st.none() | moments, st.none() | moments),
+    call_type=st.none() | st.sampled_from(["inbound", "outbound"]),
+    operator=st.none() | st.sampled_from(["ivan", "ÜMIT", "%", "_", "STRASSE", "'"]),
+    words=st.lists(st.sampled_from([*SAID, "!!", "OR", "-", "*", "e"]), max_size=2).map(" ".join),
+    labels=st.dictionaries(st.sampled_from(LABELS), st.lists(st.integers(1, 4), max_size=2).map(tuple), max_size=2),
+    script_alignment=ranges,
+    satisfaction=ranges,
+    politenesses=st.lists(st.integers(1, 5), max_size=2).map(tuple),
+    politeness=ranges,
+    tags_any=st.lists(st.sampled_from(TAGS), max_size=2).map(tuple),
+    tags_all=st.lists(st.sampled_from(TAGS), max_size=2).map(tuple),
+    length_min=ranges,
+    checklist_id=st.none() | st.integers(1, 3),
+    answers=st.lists(st.sampled_from(["yes", "NO"]), max_size=2).map(tuple),
+)
+few_criteria = st.fixed_dictionaries({}, optional={"x": criteria}).map(lambda found: found.get("x", EVERYTHING))
+
+
+@st.composite
+def single_criteria(draw: st.DrawFn) -> Criteria:
+    """One or two criteria only: with all of them hardly anything fits."""
+    drawn = draw(criteria)
+    names = draw(st.lists(st.sampled_from([*sorted(Criteria.__slots__), *5 * ["words"]]), max_size=2))
+    return replace(EVERYTHING, **{name: getattr(drawn, name) for name in names})
+
+
+@given(st.lists(rows, max_size=25), st.lists(rows, max_size=5), single_criteria() | criteria, st.integers(1, 3))
+@settings(max_examples=300, deadline=None)
+def test_a_list_is_what_a_plain_scan_finds(
+    indexed: list[TaskRow], fresh: list[TaskRow], wanted: Criteria, page: int
+) -> None:
+    """Whatever stands in the files of several months and is not fresh, and what is fresh."""
+    newest = newest_of(indexed)
+    unwritten = newest_of(fresh)
+    hidden = {row.id for row in unwritten}
+    months = [MonthFile() for _ in range(3)]
+    for number, file in enumerate(months):
+        file.put(row for row in newest if row.id % 3 == number)
+    found = find(months, unwritten, hidden, wanted, page=page, per_page=4)
+    for file in months:
+        file.close()
+    scanned = scan([*(row for row in newest if row.id not in hidden), *unwritten], wanted)
+    assert found == Found(tuple(scanned[4 * page - 4 : 4 * page]), len(scanned))
+
+
+def test_a_row_replaces_older_versions_of_itself_and_not_newer_ones(tmp_path: Path) -> None:
+    with MonthFile(tmp_path / "file") as file:
+        file.put([task(1, version=2, words="eSIM")])
+        file.put([task(1, version=1, words="older")])
+        assert codes(file, Criteria(words="older")) == []
+        file.put([task(1, version=3, words="newer")])
+        assert (codes(file, Criteria(words="esim")), codes(file, Criteria(words="newer"))) == ([], ["code-1"])
+        assert file.versions() == {1: 3}
+
+
+def test_a_file_that_was_closed_says_what_it_said(tmp_path: Path) -> None:
+    kept = task(1, tags=("eSIM",), answers=((7, "Yes"),), labels={"tone": 2}, words="some words")
+    with MonthFile(tmp_path / "file") as file:
+        file.put([kept, task(2)])
+        file.put([], gone=[2])
+    with MonthFile(tmp_path / "file") as file:
+        assert file.rows([1, 2]) == {1: replace(kept, words="")}
+        assert codes(file, Criteria(words="WORDS", tags_all=("ESIM",), checklist_id=7, answers=("yes",))) == ["code-1"]
+
+
+def test_rows_are_taken_in_together_or_not_at_all(tmp_path: Path) -> None:
+    with MonthFile(tmp_path / "file") as file:
+        with pytest.raises(sqlite3.IntegrityError):
+            file.put([task(1), replace(task(2), code=None)])  # type: ignore[arg-type]  # that is what fails
+        assert file.versions() == {}
+
+
+def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    MonthFile(path).close()
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(sqlite3.DatabaseError, match="rebuild"):
+        MonthFile(path)
+
+
+@pytest.mark.parametrize("rubbish", ['"', "'; DROP TABLE tasks; --", "NEAR(", "a* OR b", "^x", "{", "said:x", "\x00"])
+def test_no_search_text_is_an_error_or_an_operator(rubbish: str) -> None:
+    with MonthFile() as file:
+        file.put([task(1, words="a b x")])
+        assert codes(file, Criteria(words=rubbish)) in ([], ["code-1"])
+        assert codes(file, Criteria(words="a OR b")) == []
+
+
+def test_two_words_with_a_dash_stand_side_by_side() -> None:
+    with MonthFile() as file:
+        file.put([task(1, words="the eSIM setup"), task(2, words="setup of an eSIM")])
+        assert codes(file, Criteria(words="esim-setup")) == ["code-1"]
+        assert codes(file, Criteria(words="esim setup")) == ["code-2", "code-1"]
+
+
+def task(task_id: int, **fields: object) -> TaskRow:
+    plain = TaskRow(task_id, f"code-{task_id}", TaskType.CALL, TaskStatus.COMPLETED, JANUARY_MS, JANUARY_MS, 1)
+    return replace(plain, **fields)  # type: ignore[arg-type]  # fields of a row
+
+
+def codes(file: MonthFile, wanted: Criteria) -> list[str]:
+    return [row.code for row in find([file], [], (), wanted, page=1, per_page=10).rows]
+
+
+def newest_of(given_rows: Sequence[TaskRow]) -> list[TaskRow]:
+    newest: dict[int, TaskRow] = {}
+    for row in given_rows:
+        if row.id not in newest or row.version > newest[row.id].version:
+            newest[row.id] = row
+    return list(newest.values())
+
+
+def test_the_plain_scan_itself_tells_rows_apart() -> None:
+    shuffled = [task(number, satisfaction=number) for number in random.Random(1).sample(range(10), 10)]
+    assert [row.id for row in scan(shuffled, Criteria(satisfaction=Range(7, 8)))] == [8, 7]
