@@ -1,5 +1,6 @@
 """`make demo`: the main job on genuine speech, from the HTTP request to the signed callback, and the proof of it."""
 
+import argparse
 import contextlib
 import sys
 import tempfile
@@ -16,13 +17,14 @@ from rich.table import Table
 from callscribe.client import Client, Status, Upload
 from callscribe.domain.transcripts import Segment
 from callscribe.errors import CallscribeError
+from local.engine import ChosenEngine, add_engine_arguments, chosen_engine
 from local.receiver import CallbackNotVerified, Received, Receiver, verify_callback
 from local.recordings import Recording, demo_recording
 from local.signals import interrupt_when_told_to_end
 from local.system import START_ERRORS, LocalSystem, SystemSettings
 from local.word_errors import count_errors, words_of
 
-MAX_WORD_ERROR_RATE = 0.45
+MAX_WORD_ERROR_RATE = 0.45  # of the embedded engine; how good another one is, is for its operator to judge
 _TIMEOUT_S = 180.0
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 console = Console(highlight=False)
@@ -42,14 +44,15 @@ class Delivered:
 
 def main() -> int:
     """Exit status 0 only if every step happened and was verified."""
+    engine = _chosen()
     started_s = time.monotonic()
     interrupt_when_told_to_end()
     try:
-        with _running_system() as system, Receiver() as receiver, tempfile.TemporaryDirectory() as folder:
+        with _running_system(engine) as system, Receiver() as receiver, tempfile.TemporaryDirectory() as folder:
             recording = demo_recording()
             delivered = run_main_job(system, receiver, recording.write_wav(Path(folder) / "call.wav"))
-            _show(recording, delivered)
-            judge(recording, delivered.segments)
+            _show(recording, delivered, engine)
+            judge(recording, delivered.segments, engine)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (DemoFailed, CallscribeError, *START_ERRORS) as error:
@@ -72,14 +75,14 @@ def run_main_job(system: LocalSystem, receiver: Receiver, audio: Path) -> Delive
     return Delivered(_verified_segments(made.webhook_secret, received), seconds)
 
 
-def judge(recording: Recording, segments: Sequence[Segment]) -> None:
-    """Both speakers must be there, and the words must be near enough. Raises DemoFailed."""
+def judge(recording: Recording, segments: Sequence[Segment], engine: ChosenEngine) -> None:
+    """Both speakers must be there, and the embedded engine's words must be near enough. Raises DemoFailed."""
     speakers = {str(segment.speaker) for segment in segments}
     recorded = {str(channel) for channel in range(len(recording.texts))}
     if speakers != recorded:
         raise DemoFailed(f"speakers {sorted(recorded)} were recorded, {sorted(speakers)} transcribed")
     rate = pooled_word_error_rate(recording, segments)
-    if rate > MAX_WORD_ERROR_RATE:
+    if engine.is_embedded and rate > MAX_WORD_ERROR_RATE:
         raise DemoFailed(f"the word error rate is {rate:.2f}, above {MAX_WORD_ERROR_RATE}")
 
 
@@ -94,14 +97,21 @@ def pooled_word_error_rate(recording: Recording, segments: Sequence[Segment]) ->
     return errors / words
 
 
+def _chosen() -> ChosenEngine:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_engine_arguments(parser)
+    return chosen_engine(parser.parse_args())
+
+
 @contextlib.contextmanager
-def _running_system() -> Iterator[LocalSystem]:
+def _running_system(engine: ChosenEngine) -> Iterator[LocalSystem]:
     """A system that keeps nothing, so that every run is a new one."""
     with _progress() as progress:
         task = progress.add_task("starting")
-        system = LocalSystem(SystemSettings(port=0), report=lambda line: progress.update(task, description=line))
+        settings = SystemSettings(port=0, engine=engine)
+        system = LocalSystem(settings, report=lambda line: progress.update(task, description=escape(line)))
         opened = system.__enter__()
-    console.print(f"laptop cloud up at {opened.base_url}: the template's stacks, one worker")
+    console.print(f"laptop cloud up at {opened.base_url}: the template's stacks, one worker: {escape(str(engine))}")
     try:
         yield opened
     finally:
@@ -132,17 +142,17 @@ def _verified_segments(secret: str, received: Received) -> list[Segment]:
     ]
 
 
-def _show(recording: Recording, delivered: Delivered) -> None:
+def _show(recording: Recording, delivered: Delivered, engine: ChosenEngine) -> None:
     table = Table(title=f"Transcript ({recording.duration_s:.0f} s of two channels, in {delivered.seconds:.0f} s)")
     for heading in ("from", "to", "speaker", "text"):
         table.add_column(heading, justify="right" if heading in ("from", "to") else "left", overflow="fold")
     for one in delivered.segments:
         table.add_row(f"{one.start_s:.1f}", f"{one.end_s:.1f}", one.speaker, one.text)
     console.print(table)
-    console.print(
-        f"word error rate {pooled_word_error_rate(recording, delivered.segments):.2f} (at most {MAX_WORD_ERROR_RATE})"
-    )
-    console.print("[dim]The embedded engine is a smoke test: see 'Honest limits' in the README.[/dim]")
+    goal = f" (at most {MAX_WORD_ERROR_RATE})" if engine.is_embedded else ""
+    console.print(f"word error rate {pooled_word_error_rate(recording, delivered.segments):.2f}{goal}")
+    if engine.is_embedded:
+        console.print("[dim]The embedded engine is a smoke test: see 'Honest limits' in the README.[/dim]")
 
 
 def _progress() -> Progress:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from local.credentials import write_private
+from local.engine import add_engine_arguments, chosen_engine
 from local.signals import interrupt_when_told_to_end
 from local.state_lock import StateLock
 from local.system import DEFAULT_PORT, HOME, STAGE, START_ERRORS, LocalSystem, SystemSettings
@@ -42,6 +43,7 @@ def _serve(arguments: argparse.Namespace, lock: StateLock) -> int:
         log_dir=arguments.home / "logs",
         kept_open=(lock.descriptor,),
         door=True,
+        engine=chosen_engine(arguments),
     )
     with LocalSystem(settings, report=lambda line: console.print(f"[dim]{line}[/dim]")) as system:
         try:
@@ -75,6 +77,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="port of the base URL on 127.0.0.1")
     parser.add_argument("--auth", action="store_true", help="enforce the roles' permissions")
     parser.add_argument("--home", type=Path, default=HOME, help="folder of state, logs and local.json")
+    add_engine_arguments(parser)
     return parser.parse_args()
 
 
@@ -85,6 +88,7 @@ def _print_welcome(system: LocalSystem, swept: object) -> None:
     out.print(f"[bold green]callscribe is running[/bold green]   base URL  {system.base_url}")
     out.print(f"                        API docs  {system.base_url}/api/v1/docs")
     out.print(f"                        OpenAPI   {system.base_url}/api/v1/openapi.json")
+    out.print(f"                        engine    {escape(str(system.settings.engine))}", soft_wrap=True)
     out.print("credentials of tenant 'Local' (also in .callscribe/local.json):")
     out.print_json(json.dumps(shown))
     if swept:

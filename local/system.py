@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from callscribe import wiring
+from callscribe import names, wiring
 from callscribe.ports import Deps
 from local.credentials import credentials
 from local.deploy import DeployError, deploy
@@ -25,15 +25,18 @@ from local.emulator import (
     aws_environment,
     scrubbed_environment,
 )
+from local.engine import ChosenEngine, EngineError, try_engine
 from local.front import DoorWay, Front, api_id_of
 from local.synthesis import SynthesisError, synthesise
-from local.workers import KeptWorker, WorkerError, WorkerProcess
+from local.workers import GRACE_S, KeptWorker, WorkerError, WorkerProcess
 
 HOME = ROOT / ".callscribe"
 STAGE = "local"
 DEFAULT_PORT = 8420
-START_ERRORS = (DeployError, EmulatorError, SynthesisError, WorkerError, OSError)
+START_ERRORS = (DeployError, EmulatorError, EngineError, SynthesisError, WorkerError, OSError)
 _ANSWER_TIMEOUT_S = 60.0
+# So long a worker that is stopped goes on: long before it is killed, so that it can give back what is not done.
+_WORKER_GRACE_S = GRACE_S / 3
 
 # How the laptop's stage differs from a real one: it may call back to loopback, forgets on demand, looks more often.
 CONTEXT = {
@@ -51,7 +54,7 @@ class SystemSettings:
     """What a caller chooses. `state_dir` None keeps nothing; `port` 0 picks a free one; `context`: stage settings.
 
     `kept_open` are descriptors that the emulator inherits, such as a lock on its state. `door`: whether large bodies
-    and long waits have one to go to.
+    and long waits have one to go to. `engine`: what the workers hear with.
     """
 
     port: int = DEFAULT_PORT
@@ -62,6 +65,7 @@ class SystemSettings:
     context: Mapping[str, str] = field(default_factory=dict)
     kept_open: tuple[int, ...] = ()
     door: bool = False
+    engine: ChosenEngine = field(default_factory=ChosenEngine)
 
 
 class LocalSystem:
@@ -125,6 +129,9 @@ class LocalSystem:
         settings = self.settings
         if settings.port:
             _require_free(settings.port)
+        if settings.engine != ChosenEngine():
+            self._report(f"loading {settings.engine} on trial …")
+            self._report(f"engine {settings.engine.name}: {try_engine(settings.engine)}")
         self._report("synthesising the CDK app …")
         # Links in callbacks name the fixed port: one that changes with every run would change the template with it.
         public_base_url = f"http://127.0.0.1:{settings.port or DEFAULT_PORT}"
@@ -143,7 +150,9 @@ class LocalSystem:
         self.front.start()
         self._start_workers()
         _require_answer(self.base_url)
-        for one in (*self.workers, *self.doors):
+        for one in self.workers:
+            one.process.wait_until_ready(settings.engine.ready_within_s)
+        for one in self.doors:
             one.process.wait_until_ready()
         self._report(f"listening on {self.base_url}")
 
@@ -163,6 +172,7 @@ class LocalSystem:
 
     def _start_worker(self, number: int) -> WorkerProcess:
         environment = _worker_environment(self.emulator, self.outputs, as_role=self.settings.auth)
+        environment |= self.settings.engine.environment
         return WorkerProcess(environment, self.settings.log_dir / f"worker-{number}.log")
 
 
@@ -179,6 +189,7 @@ def _worker_environment(emulator: Emulator, outputs: Mapping[str, str], *, as_ro
     environment = scrubbed_environment() | aws_environment(emulator.endpoint_url) | wiring.environment_of(outputs)
     # A worker that is killed leaves the recording at hand in its temporary folder: the cloud's own goes at its stop.
     environment["TMPDIR"] = str(emulator.temp_dir)
+    environment[names.ENV_WORKER] = json.dumps({"grace_s": _WORKER_GRACE_S})
     if as_role:
         role = emulator.client("sts").assume_role(RoleArn=outputs["WorkerRoleArn"], RoleSessionName="worker")
         assumed = role["Credentials"]

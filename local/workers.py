@@ -12,8 +12,8 @@ from pathlib import Path
 from local.emulator import ROOT
 
 READY_LINE = b"worker ready"
-_READY_TIMEOUT_S = 60.0
-_GRACE_S = 10.0
+READY_TIMEOUT_S = 60.0
+GRACE_S = 10.0
 _LOG_TAIL_LINES = 30
 _QUICK_END_S = 10.0  # who ends sooner than this after its start is started again ever later
 _LONGEST_PAUSE_S = 30.0
@@ -57,7 +57,7 @@ class WorkerProcess:
         """Its exit status (negative: the signal that ended it), or None while it lives."""
         return self._process.poll()
 
-    def wait_until_ready(self, timeout_s: float = _READY_TIMEOUT_S) -> None:
+    def wait_until_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Return once it has said that it is ready. Raises WorkerError when it ends before, or says nothing."""
         deadline_s = time.monotonic() + timeout_s
         while self.ready_line not in self._log():
@@ -80,7 +80,7 @@ class WorkerProcess:
         if self.status() is None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GRACE_S)
+                self._process.wait(GRACE_S)
         self.kill()
 
     def _log(self) -> bytes:

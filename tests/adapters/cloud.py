@@ -5,16 +5,19 @@ import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest import mock
 
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from moto.batch.models import Job, batch_backends
+from moto.batch_simple.models import BatchSimpleBackend
 from moto.dynamodb.models.dynamo_type import Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
+from moto.moto_api import state_manager
 
 from callscribe import names
 from callscribe.ports import ExecutionState
@@ -232,6 +235,62 @@ class StateMachine:
                 return
             time.sleep(0.02)
         raise AssertionError("the execution did not end")
+
+
+class JobQueue:
+    """A queue of AWS Batch whose jobs do nothing by themselves. Needs moto's Batch without Docker, and `idle_jobs`."""
+
+    def __init__(self, client: Any, iam: Any) -> None:
+        self.client = client
+        role = iam.create_role(RoleName="batch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        made = client.create_compute_environment(
+            computeEnvironmentName="machines", type="UNMANAGED", state="ENABLED", serviceRole=role
+        )
+        order = [{"order": 1, "computeEnvironment": made["computeEnvironmentArn"]}]
+        queue = client.create_job_queue(
+            jobQueueName="workers", state="ENABLED", priority=1, computeEnvironmentOrder=order
+        )
+        container = {"image": "worker", "vcpus": 1, "memory": 128}
+        definition = client.register_job_definition(
+            jobDefinitionName="worker", type="container", containerProperties=container
+        )
+        self.arn: str = queue["jobQueueArn"]
+        self.definition: str = definition["jobDefinitionArn"]
+
+    def set_status(self, job_id: str, status: str) -> None:
+        """Let a job have come so far."""
+        self._job(job_id).status = status
+
+    def described(self, job_id: str) -> Any:
+        """The job as the service tells of it."""
+        (found,) = self.client.describe_jobs(jobs=[job_id])["jobs"]
+        return found
+
+    def _job(self, job_id: str) -> Job:
+        backends = [regions[REGION] for regions in batch_backends.values()]
+        return next(backend._jobs[job_id] for backend in backends if job_id in backend._jobs)
+
+
+@contextmanager
+def idle_jobs() -> Iterator[None]:
+    """Let moto's jobs stay as they are, where they would succeed at once, until they are terminated."""
+
+    def keep(backend: BatchSimpleBackend, include_start_attempt: bool, job: Job) -> None:
+        backend.backend._jobs[job.job_id] = job
+
+    def terminate(job: Job, reason: str) -> None:
+        job.job_stopped_reason = reason
+        job._mark_stopped(success=False)
+
+    state_manager.set_transition("batch::job", {"progression": "manual", "times": 10**9})
+    try:
+        with (
+            mock.patch.object(BatchSimpleBackend, "_mark_job_as_finished", keep),
+            mock.patch.object(Job, "terminate", terminate),
+        ):
+            yield
+    finally:
+        state_manager.unset_transition("batch::job")
 
 
 def _schema(partition_key: str, sort_key: str) -> Any:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from callscribe.adapters.aws.batch import BatchWorkers
 from callscribe.adapters.aws.clients import client
 from callscribe.adapters.aws.executions import StepFunctionsExecutions
 from callscribe.adapters.aws.objects import S3Objects
-from callscribe.adapters.aws.queues import SqsSender, SqsWorkQueue
+from callscribe.adapters.aws.queues import SqsGauge, SqsSender, SqsWorkQueue
 from callscribe.adapters.aws.table import DynamoStore
 from callscribe.adapters.aws.task_reports import StepFunctionsTaskReports
 from callscribe.adapters.memory import (
@@ -20,10 +21,11 @@ from callscribe.adapters.memory import (
     MemoryQueue,
     MemoryStore,
     MemoryTaskReports,
+    MemoryWorkerPool,
 )
 from callscribe.ports import Store
-from tests.adapters.cloud import REGION, TABLE, StateMachine, create_table, honour_tokens, locked
-from tests.adapters.families import Bucket, Machine, Queue, Waiting
+from tests.adapters.cloud import REGION, TABLE, JobQueue, StateMachine, create_table, honour_tokens, idle_jobs, locked
+from tests.adapters.families import Bucket, Machine, Queue, Waiting, Workers
 
 FAMILIES = ["memory", "aws"]
 BUCKET = "recordings"
@@ -38,7 +40,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     # botocore tries as often as configured, but without its waits of up to seconds.
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.0)
-    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "batch": {"use_docker": False}}):
         yield lambda service: locked(client(service))
 
 
@@ -130,9 +132,9 @@ def queue(request: pytest.FixtureRequest) -> Queue:
     """Both ends of one queue."""
     if request.param == "memory":
         fake = MemoryQueue(ManualClock(), visibility_s=VISIBILITY_S)
-        return Queue(fake, fake)
+        return Queue(fake, fake, fake)
     made, url = request.getfixturevalue("sqs")
-    return Queue(SqsSender(made, url), SqsWorkQueue(made, url))
+    return Queue(SqsSender(made, url), SqsWorkQueue(made, url), SqsGauge(made, url))
 
 
 @pytest.fixture
@@ -157,3 +159,20 @@ def waiting(request: pytest.FixtureRequest) -> Waiting:
     real: StateMachine = request.getfixturevalue("state_machine")
     real.client.start_execution(stateMachineArn=real.arn, name="waits", input="{}")
     return Waiting(StepFunctionsTaskReports(real.client), real.token(), lambda: real.wait_for_end("waits"))
+
+
+@pytest.fixture
+def job_queue(aws: Callable[[str], Any]) -> Iterator[JobQueue]:
+    """A queue of AWS Batch whose jobs wait."""
+    with idle_jobs():
+        yield JobQueue(aws("batch"), aws("iam"))
+
+
+@pytest.fixture(params=FAMILIES)
+def workers(request: pytest.FixtureRequest) -> Workers:
+    if request.param == "memory":
+        fake = MemoryWorkerPool()
+        return Workers(fake, fake.run, fake.leave)
+    real: JobQueue = request.getfixturevalue("job_queue")
+    port = BatchWorkers(real.client, queue=real.arn, definition=real.definition)
+    return Workers(port, lambda one: real.set_status(one, "RUNNING"), lambda one: real.set_status(one, "SUCCEEDED"))

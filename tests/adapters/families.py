@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from callscribe.ports import Executions, ExecutionState, ObjectStore, Sender, TaskReports, WorkQueue
+from callscribe.ports import (
+    Executions,
+    ExecutionState,
+    ObjectStore,
+    QueueGauge,
+    Sender,
+    TaskReports,
+    WorkerPool,
+    WorkQueue,
+)
 
 
 @dataclass(frozen=True)
@@ -18,10 +27,11 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Queue:
-    """The two ends of a queue."""
+    """The two ends of a queue, and how full it is."""
 
     sender: Sender
     work: WorkQueue
+    gauge: QueueGauge
 
 
 @dataclass(frozen=True)
@@ -39,3 +49,12 @@ class Waiting:
     port: TaskReports
     token: str
     heard: Callable[[], None]  # returns once the execution has taken a report in
+
+
+@dataclass(frozen=True)
+class Workers:
+    """A pool of workers, and how one that was asked for begins to run, or ends by itself, by its id."""
+
+    port: WorkerPool
+    run: Callable[[str], None]
+    leave: Callable[[str], None]

@@ -1,9 +1,10 @@
-"""The ports Sender and WorkQueue, on both families."""
+"""The ports Sender, WorkQueue and QueueGauge, on both families."""
 
 import logging
 
 import pytest
 
+from callscribe.ports import QueueDepth
 from tests.adapters.families import Queue
 
 WORK = {"tenant_id": "t1", "job_id": "j1", "task_token": "token"}
@@ -55,3 +56,13 @@ def test_a_message_that_is_no_work_is_logged_and_stays(
     assert [message.job_id for message in received] == ["j1"]
     assert "is no work" in caplog.text
     assert "canary-token" not in caplog.text
+
+
+def test_a_gauge_tells_what_waits_from_what_is_in_work(queue: Queue) -> None:
+    assert queue.gauge.depth() == QueueDepth(waiting=0, in_work=0)
+    for number in range(3):
+        queue.sender.send({**WORK, "job_id": f"j{number}"})
+    (message,) = queue.work.receive(max_messages=1, wait_s=0)
+    assert queue.gauge.depth() == QueueDepth(waiting=2, in_work=1)
+    queue.work.delete(message)
+    assert queue.gauge.depth() == QueueDepth(waiting=2, in_work=0)

@@ -12,7 +12,9 @@ from callscribe.domain.callbacks import Attempt, Callback
 from callscribe.domain.counters import Counter
 from callscribe.domain.credits import Account, Balance
 from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.pool import Counted, PoolState, PoolWorker
 from callscribe.domain.records import Adjustment, Change, Step, delete, insert, update
+from callscribe.domain.work import POOL, WorkerSeen, WorkFigures
 from callscribe.errors import Conflict, Exhausted, Failure, FailureCode
 from callscribe.ports import Store
 from tests.adapters.records import NOW_MS, a_balance, a_callback, a_digest, a_job, an_attempt
@@ -21,11 +23,31 @@ from tests.adapters.records import NOW_MS, a_balance, a_callback, a_digest, a_jo
 def test_a_record_comes_back_as_it_was_written(store: Store) -> None:
     facts = AudioFacts("wav", "pcm_s16le", 2, 8_000, 0.1 + 0.2, 2**40, dual_mono=True)
     failure = Failure(FailureCode.AUDIO_TOO_LONG, "longer than 12 h")
-    job = a_job(audio=facts, failure=failure, options=("a", "b"), work_s=1 / 3, language="de", due_at_ms=5)
+    job = a_job(
+        audio=facts,
+        failure=failure,
+        options=("a", "b"),
+        work=WorkFigures(2.5, 1 / 3, 0.1, None, 1e-7),
+        vocabulary=("Ümit", "b"),
+        language="de",
+        due_at_ms=5,
+    )
     key = ApiKey("t1", "k1", "name", "digest", "wxyz", frozenset(Scope), NOW_MS)
     store.commit(insert(job), insert(key))
     assert store.get(Job, "t1", "j1") == job
     assert store.get(ApiKey, "t1", "k1") == key
+
+
+def test_what_is_kept_of_the_pool_of_workers_comes_back_as_it_was_written(store: Store) -> None:
+    seen = WorkerSeen(POOL, "w#1", NOW_MS, NOW_MS + 1, 0.1 + 0.2, 1e-7, 3, 2, leave_by_ms=NOW_MS, forget_at_ms=NOW_MS)
+    place = PoolWorker(number=2, starting_at_ms=NOW_MS, listed_at_ms=NOW_MS)
+    known = replace(place, number=1, id="w#1", heard_at_ms=NOW_MS, going=True, counted=Counted(1 / 3, 0.0, NOW_MS))
+    state = PoolState(workers=(known, place), asked=2, work_since_ms=NOW_MS, recording_s=480.5, measured_s=1 / 7)
+    store.commit(insert(seen), insert(state))
+    assert store.get(WorkerSeen, POOL, "w#1") == seen
+    assert store.get(PoolState, POOL) == state
+    store.commit(update(state, workers=(), left_waiting=True))
+    assert store.get(PoolState, POOL) == replace(state, workers=(), left_waiting=True, version=1)
 
 
 def test_what_was_never_written_is_none(store: Store) -> None:
@@ -317,6 +339,11 @@ def test_a_counter_can_be_read(store: Store) -> None:
     store.count("t1", "jobs")
     store.count("t1", "jobs")
     assert store.get(Counter, "t1", "jobs") == Counter("t1", "jobs", value=2, version=2)
+
+
+def test_a_counter_adds_up_and_its_version_says_how_often(store: Store) -> None:
+    assert [store.count("arrivals", "1", by=by) for by in (5, 1, 2**40)] == [5, 6, 2**40 + 6]
+    assert store.get(Counter, "arrivals", "1") == Counter("arrivals", "1", value=2**40 + 6, version=3)
 
 
 def test_the_first_moment_at_which_a_counter_may_be_forgotten_stays(store: Store) -> None:

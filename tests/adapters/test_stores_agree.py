@@ -14,6 +14,7 @@ from callscribe.domain.counters import Counter
 from callscribe.domain.credits import Account, Balance
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.records import Adjustment, Step, delete, insert, update
+from callscribe.domain.work import WorkFigures
 from callscribe.errors import Conflict, Exhausted
 from callscribe.ports import Store
 from tests.adapters.cloud import TABLE, create_table
@@ -22,6 +23,7 @@ from tests.adapters.records import a_balance, a_job, an_attempt
 TENANTS = st.sampled_from(["t", "t#Job", "t%"])
 IDS = st.sampled_from(["a", "a#", "a b", "b"])
 MOMENTS = st.integers(0, 12)
+AMOUNTS = st.floats(0, 1e9, allow_subnormal=False).filter(lambda s: s == 0 or s > 1e-9)
 
 new_jobs = st.builds(
     a_job,
@@ -29,7 +31,7 @@ new_jobs = st.builds(
     id=IDS,
     created_at_ms=MOMENTS,
     due_at_ms=st.none() | MOMENTS,
-    work_s=st.none() | st.floats(0, 1e9, allow_subnormal=False).filter(lambda s: s == 0 or s > 1e-9),
+    work=st.none() | st.builds(WorkFigures, AMOUNTS, AMOUNTS, AMOUNTS, st.none() | AMOUNTS, AMOUNTS),
     language=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
     options=st.lists(st.sampled_from(["x", "y"]), max_size=2).map(tuple),
     version=st.integers(0, 1),
@@ -51,7 +53,7 @@ steps = st.one_of(
     st.tuples(st.just("adjust"), adjustments),
 )
 transactions = st.lists(steps, min_size=1, max_size=3)
-counts = st.builds(Counter, scope=TENANTS, name=IDS, forget_at_ms=st.none() | MOMENTS)
+counts = st.builds(Counter, scope=TENANTS, name=IDS, value=st.integers(1, 9), forget_at_ms=st.none() | MOMENTS)
 histories = st.lists(transactions | counts, max_size=15)
 
 
@@ -74,7 +76,7 @@ def _fresh_table(client: Any) -> Iterator[DynamoStore]:
 
 def _apply(store: Store, event: Counter | list[tuple[str, Any]]) -> str | int:
     if isinstance(event, Counter):
-        return store.count(event.scope, event.name, forget_at_ms=event.forget_at_ms)
+        return store.count(event.scope, event.name, by=event.value, forget_at_ms=event.forget_at_ms)
     try:
         store.commit(*[_step(store, verb, record) for verb, record in event])
     except Conflict:
@@ -95,7 +97,7 @@ def _step(store: Store, verb: str, record: Any) -> Step:
     before = stored or record  # an unknown or outdated record must conflict in both
     if verb == "delete":
         return delete(before)
-    return update(before, state=JobState.QUEUED, due_at_ms=record.due_at_ms, work_s=record.work_s)
+    return update(before, state=JobState.QUEUED, due_at_ms=record.due_at_ms, work=record.work)
 
 
 def _everything(store: Store) -> list[Any]:

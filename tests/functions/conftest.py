@@ -17,7 +17,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """A stage of a mocked, otherwise empty AWS; the environment names its resources."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "batch": {"use_docker": False}}):
         machine, environment = make_stage(client)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)

@@ -29,6 +29,7 @@ ADAPTERS: dict[str, set[str]] = {
     "landing": set(),
     "on_record": {"callback_queue"},
     "prepare_audio": {"store", "uploads", "inspector"},
+    "scale_workers": {"store", "work_gauge", "worker_pool"},
     "sweep": {"store", "uploads", "results", "keyring", "transcriptions", "callback_queue", "fetch_queue"},
     "transcribe_worker": {"store", "uploads", "results", "task_reports"},
     "work_failed": {"task_reports"},
@@ -156,6 +157,7 @@ def start(function: str, blocked: set[str], secrets_url: str, *, dialect: str = 
     values = {name: f"some-{name.lower()}" for name in vars(names) if name.startswith("ENV_")}
     environment = {str(getattr(names, name)): value for name, value in values.items()}
     environment |= {names.ENV_SETTINGS: settings, names.ENV_DIALECT: dialect, names.ENV_STAGE: "prod"}
+    environment |= {names.ENV_SCALING: "{}", names.ENV_WORKER_POOL: '{"queue": "workers", "definition": "worker:1"}'}
     aws = {
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "test",

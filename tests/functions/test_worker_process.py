@@ -22,7 +22,10 @@ STOP_S = 10.0  # what `local.system` grants before it kills; a container's defau
 
 
 class EmptyQueue(ThreadingHTTPServer):
-    """SQS with one queue that never holds anything: it lets receivers wait for as long as they ask to."""
+    """SQS with one queue that never holds anything: it lets receivers wait for as long as they ask to.
+
+    And DynamoDB with a table that holds nothing and takes everything; `said` is what was written.
+    """
 
     daemon_threads = True
 
@@ -30,6 +33,7 @@ class EmptyQueue(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Sqs)
         self.polled = threading.Event()
         self.closing = threading.Event()
+        self.said: list[str] = []
 
 
 @pytest.fixture
@@ -50,9 +54,9 @@ def start(queue: EmptyQueue, tmp_path: Path) -> Iterator[Callable[..., "subproce
     started: list[subprocess.Popen[bytes]] = []
     command = [sys.executable, str(ROOT / "functions" / "transcribe_worker" / "worker.py")]
 
-    def begin(*arguments: str) -> "subprocess.Popen[bytes]":
+    def begin(*arguments: str, **variables: str) -> "subprocess.Popen[bytes]":
         with (tmp_path / "worker.log").open("wb") as log:
-            environment = environment_for(f"http://127.0.0.1:{queue.server_port}")
+            environment = environment_for(f"http://127.0.0.1:{queue.server_port}") | variables
             started.append(subprocess.Popen([*command, *arguments], env=environment, stdout=log, stderr=log))
         return started[-1]
 
@@ -88,6 +92,7 @@ def test_a_worker_that_waits_for_work_ends_in_time_when_it_is_told_to(
     log = (tmp_path / "worker.log").read_text()
     assert "worker ready" in log
     assert "worker stopped" in log
+    assert "Traceback" not in log
 
 
 def test_an_idle_worker_leaves_by_itself_when_it_is_told_how_long_to_wait(
@@ -99,6 +104,23 @@ def test_an_idle_worker_leaves_by_itself_when_it_is_told_how_long_to_wait(
     assert process.wait(1 + STOP_S) == 0
     assert time.monotonic() - started_s >= 1
     assert "worker stopped" in (tmp_path / "worker.log").read_text()
+
+
+def test_a_worker_says_that_it_is_there_by_the_name_that_its_pool_has_for_it(
+    start: Callable[..., "subprocess.Popen[bytes]"], queue: EmptyQueue, tmp_path: Path
+) -> None:
+    process = start("--idle-s", "1", **{names.ENV_WORKER_ID: "batch-job-7"})
+    assert process.wait(READY_S) == 0, (tmp_path / "worker.log").read_text()
+    assert any("WorkerSeen" in said and "batch-job-7" in said for said in queue.said), queue.said
+
+
+def test_settings_that_make_no_sense_end_the_worker_before_it_takes_any_work(
+    start: Callable[..., "subprocess.Popen[bytes]"], queue: EmptyQueue, tmp_path: Path
+) -> None:
+    process = start(**{names.ENV_WORKER: '{"slots": 0}'})
+    assert process.wait(READY_S) != 0
+    assert "a worker has at least 1 slot" in (tmp_path / "worker.log").read_text()
+    assert not queue.polled.is_set()
 
 
 def test_a_worker_does_not_outlive_the_process_that_started_it(queue: EmptyQueue, tmp_path: Path) -> None:
@@ -136,9 +158,13 @@ class _Sqs(BaseHTTPRequestHandler):
     server: EmptyQueue
 
     def do_POST(self) -> None:
-        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.polled.set()
-        self.server.closing.wait(request["WaitTimeSeconds"])
+        body = self.rfile.read(int(self.headers["content-length"]))
+        action = self.headers["x-amz-target"].partition(".")[2]
+        if action == "ReceiveMessage":
+            self.server.polled.set()
+            self.server.closing.wait(json.loads(body)["WaitTimeSeconds"])
+        elif action != "GetItem":
+            self.server.said.append(f"{action} {body.decode()}")
         self.send_response(200)
         self.send_header("content-type", "application/x-amz-json-1.0")
         self.send_header("content-length", "2")

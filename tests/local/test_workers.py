@@ -78,7 +78,7 @@ def test_a_worker_that_is_stopped_ends_its_work_and_leaves_no_process(
 def test_a_worker_that_does_not_listen_is_ended_all_the_same(
     start: Callable[[str], WorkerProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "_GRACE_S", 0.2)
+    monkeypatch.setattr(workers, "GRACE_S", 0.2)
     worker = start(DEAF_WORKER)
     worker.stop()
     _wait_for(lambda: not _group_lives(worker.pid))

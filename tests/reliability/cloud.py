@@ -36,8 +36,17 @@ from callscribe.domain.credits import Account, Hold
 from callscribe.domain.credits import Plan as Tariff
 from callscribe.domain.jobs import Job, JobState, ids_from_audio_key
 from callscribe.domain.transcripts import Segment, Transcript
+from callscribe.domain.work import WorkFigures
 from callscribe.errors import CallscribeError, Conflict, FailureCode, NotFound, Unavailable
-from callscribe.ports import Deps, ExecutionState, Settings, WorkMessage
+from callscribe.ports import (
+    DEFAULT_OPTIONS,
+    Deps,
+    ExecutionState,
+    Settings,
+    Transcribed,
+    TranscriptionOptions,
+    WorkMessage,
+)
 from callscribe.services import accounts, callbacks, erasure, jobs, ledger, sources, work
 from callscribe.services.accounts import Principal
 from callscribe.services.jobs import Idempotency, NewJob, NoSuchJob, Source
@@ -61,10 +70,12 @@ def render(name: str) -> callbacks.Renderer:
     return dialects.load(name).renderer()
 
 
-def some_transcript(path: Path, facts: AudioFacts, *, language: str | None, diarize: bool = True) -> Transcript:
+def some_transcript(path: Path, facts: AudioFacts, options: TranscriptionOptions = DEFAULT_OPTIONS) -> Transcribed:
     """A transcriber that hears the file's own bytes."""
     text = path.read_bytes().decode()
-    return Transcript((Segment(text, 0.0, 1.0, 0, "0", None),), language or "en", None, "fake", "fake", 1.0, 1.0)
+    segments = (Segment(text, 0.0, 1.0, 0, "0", None),)
+    transcript = Transcript(segments, options.language or "en", None, "fake", "fake", 1.0, 1.0)
+    return Transcribed(transcript, WorkFigures(1.0, 1.0, 0.5))
 
 
 @dataclass

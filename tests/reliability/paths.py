@@ -13,8 +13,8 @@ from callscribe.domain.audio import AudioFacts
 from callscribe.domain.callbacks import Answer
 from callscribe.domain.credits import Plan
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.transcripts import Transcript
 from callscribe.errors import FailureCode, JobFailed, OutboundRefused, Unavailable
+from callscribe.ports import DEFAULT_OPTIONS, Transcribed, TranscriptionOptions
 from callscribe.services import accounts
 from tests.reliability.cloud import FUNDS_M, PRICE_M, RECORDING, Cloud, some_transcript
 
@@ -99,12 +99,12 @@ def of_a_worker_that(does: Callable[[], None], *, times: int = 99, order: Lead =
     def lead(cloud: Cloud) -> Job:
         left = times
 
-        def hear(path: Path, facts: AudioFacts, *, language: str | None, diarize: bool = True) -> Transcript:
+        def hear(path: Path, facts: AudioFacts, options: TranscriptionOptions = DEFAULT_OPTIONS) -> Transcribed:
             nonlocal left
             left -= 1
             if left >= 0:
                 does()
-            return some_transcript(path, facts, language=language, diarize=diarize)
+            return some_transcript(path, facts, options)
 
         cloud.transcriber = hear
         return to_its_end(order)(cloud)
@@ -118,9 +118,9 @@ def of_a_worker_meanwhile(act: Callable[[Cloud, Job], object], order: Lead = by_
     def lead(cloud: Cloud) -> Job:
         made: list[Job] = []
 
-        def hear(path: Path, facts: AudioFacts, *, language: str | None, diarize: bool = True) -> Transcript:
+        def hear(path: Path, facts: AudioFacts, options: TranscriptionOptions = DEFAULT_OPTIONS) -> Transcribed:
             act(cloud, made[0])
-            return some_transcript(path, facts, language=language, diarize=diarize)
+            return some_transcript(path, facts, options)
 
         cloud.transcriber = hear
         made.append(order(cloud))

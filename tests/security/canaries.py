@@ -24,9 +24,9 @@ from callscribe.adapters.web.webhooks import GuardedWebhooks
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.callbacks import Callback, CallbackState
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.transcripts import Transcript
+from callscribe.domain.work import WorkFigures
 from callscribe.errors import FailureCode, JobFailed
-from callscribe.ports import Settings, WorkMessage
+from callscribe.ports import DEFAULT_OPTIONS, Settings, Transcribed, TranscriptionOptions, WorkMessage
 from callscribe.services import accounts, callbacks, jobs, sources, work
 from callscribe.services.sweep import sweep
 from tests.dialects.conftest import http_event
@@ -250,11 +250,12 @@ class Run:
         else:
             jobs.finish(deps, **ids, render=render)
 
-    def _hear(self, path: Path, facts: AudioFacts, *, language: str | None, diarize: bool = True) -> Transcript:
+    def _hear(self, path: Path, facts: AudioFacts, options: TranscriptionOptions = DEFAULT_OPTIONS) -> Transcribed:
         self.requests += 1
         if self.requests % 5 == 0:
             raise JobFailed(FailureCode.AUDIO_UNREADABLE, f"cannot be read: {path.read_bytes()!r}")
-        return spoken(f"canary {self.town.anna.word} {self.town.bert.word}")
+        transcript = spoken(f"canary {self.town.anna.word} {self.town.bert.word}")
+        return Transcribed(transcript, WorkFigures(1.0, 1.0, 0.5))
 
     def _deliver(self) -> None:
         answers = (

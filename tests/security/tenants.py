@@ -39,6 +39,7 @@ from callscribe.errors import FailureCode, JobFailed
 from callscribe.ports import Deps, Settings
 from callscribe.services import (
     accounts,
+    arrivals,
     callbacks,
     failed_logins,
     jobs,
@@ -292,7 +293,7 @@ def _copied(value: Any) -> Any:
     return copy.copy(value) if isinstance(value, list | set) else value
 
 
-STAGES_OWN = (*names.DIALECTS, failed_logins.SCOPE)  # scopes of counters that belong to no tenant
+STAGES_OWN = (*names.DIALECTS, failed_logins.SCOPE, arrivals.SCOPE)  # scopes of counters that belong to no tenant
 
 
 def owner(place: Place, value: Any) -> str | None:

@@ -28,8 +28,9 @@ from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.keyring import KeyRing
 from callscribe.domain.records import update
 from callscribe.domain.transcripts import Transcript, to_json
+from callscribe.domain.work import WorkFigures
 from callscribe.errors import CallscribeError, InsufficientCredits, Unavailable
-from callscribe.ports import Deps, WorkMessage
+from callscribe.ports import Deps, Transcribed, WorkMessage
 from callscribe.services import accounts, erasure, exchanges, jobs, ledger, work
 from callscribe.services.accounts import Principal
 from callscribe.services.callbacks import BodySigner, Result
@@ -499,11 +500,11 @@ def test_a_second_workers_transcript_that_comes_after_the_first_was_fetched_does
     stage.prepare(seat)
     job = exchanges.find_job(stage.deps, seat)
 
-    def second_worker(*_: object, **__: object) -> Transcript:
+    def second_worker(*_: object, **__: object) -> Transcribed:
         stage.finish(seat)  # by the first worker, while this one is still at it
         stage.leave(seat, answered=True)
         stage.clock.advance(0.1)
-        return NOTHING_SAID
+        return Transcribed(NOTHING_SAID, WorkFigures(1.0, 0.0, 0.0))
 
     work.transcribe(stage.deps, WorkMessage("receipt", job.tenant_id, job.id, "token", 2), second_worker)
     assert stage.contents() == []

@@ -6,10 +6,10 @@ import pytest
 from callscribe.adapters.memory import Crash, Moment, When, faulty_deps
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.transcripts import Transcript
+from callscribe.domain.records import update
 from callscribe.errors import FailureCode, JobFailed
-from callscribe.ports import Deps, WorkMessage
-from callscribe.services import jobs, work
+from callscribe.ports import DEFAULT_OPTIONS, Deps, Transcribed, TranscriptionOptions, WorkMessage
+from callscribe.services import accounts, jobs, work
 from tests.reliability.cloud import Cloud, render, some_transcript
 from tests.reliability.judge import leftovers, problems
 
@@ -22,9 +22,9 @@ def transcribing(cloud: Cloud, **fields: object) -> Job:
 
 
 def do_work(cloud: Cloud, job: Job, meanwhile: Callable[[], object] = lambda: None, deps: Deps | None = None) -> None:
-    def hear(path: Path, facts: AudioFacts, *, language: str | None, diarize: bool = True) -> Transcript:
+    def hear(path: Path, facts: AudioFacts, options: TranscriptionOptions = DEFAULT_OPTIONS) -> Transcribed:
         meanwhile()
-        return some_transcript(path, facts, language=language, diarize=diarize)
+        return some_transcript(path, facts, options)
 
     work.transcribe(deps or cloud.plain, WorkMessage("receipt", job.tenant_id, job.id, job.id, 1), hear)
 
@@ -127,7 +127,7 @@ def test_what_it_cost_is_noted_on_the_job() -> None:
     cloud = Cloud()
     job = transcribing(cloud)
     do_work(cloud, job)
-    assert cloud.job(job).work_s is not None
+    assert cloud.job(job).work is not None
 
 
 def test_a_worker_that_cannot_do_it_notes_why_and_the_job_costs_nothing() -> None:
@@ -143,3 +143,20 @@ def test_a_worker_that_cannot_do_it_notes_why_and_the_job_costs_nothing() -> Non
     assert failure is not None
     assert failure.code is FailureCode.LANGUAGE_UNSUPPORTED
     assert problems(cloud, job, paid=False) == []
+
+
+def test_the_words_to_listen_for_are_the_jobs_own_and_then_its_tenants_as_they_are_now() -> None:
+    cloud = Cloud()
+    job = transcribing(cloud)
+    cloud.plain.store.commit(update(job, vocabulary=("eSIM", "Callscribe")))
+    accounts.change_tenant(cloud.plain, job.tenant_id, vocabulary=("Callscribe", "Müller"))
+    asked: list[TranscriptionOptions] = []
+
+    def hear(path: Path, facts: AudioFacts, options: TranscriptionOptions = DEFAULT_OPTIONS) -> Transcribed:
+        asked.append(options)
+        return some_transcript(path, facts, options)
+
+    work.transcribe(cloud.plain, WorkMessage("receipt", job.tenant_id, job.id, job.id, 1), hear)
+    assert [(options.vocabulary, options.tenant_id) for options in asked] == [
+        (("eSIM", "Callscribe", "Müller"), job.tenant_id)
+    ]

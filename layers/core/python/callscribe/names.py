@@ -32,6 +32,12 @@ ENV_FETCH_QUEUE: Final = "CALLSCRIBE_FETCH_QUEUE"
 ENV_SETTINGS: Final = "CALLSCRIBE_SETTINGS"  # JSON object: overrides of `ports.Settings`, by field name
 ENV_ENGINE: Final = "CALLSCRIBE_ENGINE"
 ENV_MODEL_DIR: Final = "CALLSCRIBE_MODEL_DIR"  # where the engine finds its model; pocketsphinx brings its own
+ENV_DIARIZER: Final = "CALLSCRIBE_DIARIZER"  # who tells the speakers of a mono recording apart; default: embedded
+ENV_DIARIZER_DIR: Final = "CALLSCRIBE_DIARIZER_DIR"  # where it finds its model; the embedded one needs none
+ENV_WORKER_POOL: Final = "CALLSCRIBE_WORKER_POOL"  # JSON object: `queue` and `definition` of AWS Batch
+ENV_SCALING: Final = "CALLSCRIBE_SCALING"  # JSON object: overrides of `domain.scaling.ScalingSettings`, by field name
+ENV_WORKER: Final = "CALLSCRIBE_WORKER"  # JSON object: overrides of the worker's own settings, by field name
+ENV_WORKER_ID: Final = "AWS_BATCH_JOB_ID"  # set by AWS Batch
 # Of the door alone: 0 or 1 proxy before it whose X-Forwarded-For it believes, and how long a call may wait.
 ENV_DOOR_TRUSTED_PROXIES: Final = "CALLSCRIBE_DOOR_TRUSTED_PROXIES"
 ENV_DOOR_WAIT_S: Final = "CALLSCRIBE_DOOR_WAIT_S"
@@ -75,7 +81,11 @@ RESULTS_PREFIX: Final = "results/"
 FETCH_STORE_S: Final = 120  # after a download: the file goes on to S3, or the job is ended
 FETCH_MARGIN_S: Final = 60  # how long a message stays hidden beyond its function's own time
 WORK_MESSAGE_VISIBILITY_S: Final = 300
+WORKER_BEAT_S: Final = 20  # so often a worker says that it lives, and looks whether it shall go
 DOOR_MAX_BODY_BYTES: Final = 80_000_000
 DOOR_WAIT_S: Final = 900
 STACK_PREFIX: Final = "Callscribe"
 ENDPOINT_DISABLED_LOG: Final = "endpoint disabled"  # a log line with these words raises an alarm
+# One line for each look at the pool of workers; alarms count its words. waiting_s is rounded up to whole seconds.
+SCALING_LOG: Final = "workers wanted=%d alive=%d starting=%d waiting_s=%d reason=%s"
+SENT_AWAY: Final = "callscribe: "  # a job of AWS Batch whose end is given a reason that begins so has not failed

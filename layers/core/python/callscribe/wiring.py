@@ -8,13 +8,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from callscribe import dialects, names
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.jobs import Job
-from callscribe.ports import Deps, Settings, Transcriber, WorkQueue
+from callscribe.domain.scaling import ScalingSettings
+from callscribe.ports import Deps, Settings, SpeechPipeline, WorkQueue
 from callscribe.services.callbacks import BodySigner, Renderer, Result
+
+if TYPE_CHECKING:
+    from callscribe.services.drain import WorkerSettings
+
+_MOST_SLOTS = 4  # of a worker that was not told how many
 
 
 class Absent:
@@ -111,17 +117,64 @@ def work_queue() -> WorkQueue:
     return SqsWorkQueue(_client("sqs", env), env[names.ENV_WORK_QUEUE])
 
 
-def transcriber() -> Transcriber:
+def transcriber() -> SpeechPipeline:
     """The speech pipeline round the engine that CALLSCRIBE_ENGINE names (default: pocketsphinx).
 
-    Its model is loaded now, from CALLSCRIBE_MODEL_DIR. Raises Invalid where that is not what the engine needs.
+    CALLSCRIBE_DIARIZER names who tells the speakers of a mono recording apart (default: embedded). Their models are
+    loaded now, from CALLSCRIBE_MODEL_DIR and CALLSCRIBE_DIARIZER_DIR. Raises Invalid where they do not fit.
     """
-    from callscribe.engines import load_engine
+    from callscribe.engines import load_diarizer, load_engine
     from callscribe.engines.pipeline import make_transcriber
 
-    model_dir = os.environ.get(names.ENV_MODEL_DIR)
-    engine = load_engine(os.environ.get(names.ENV_ENGINE) or "pocketsphinx", Path(model_dir) if model_dir else None)
-    return make_transcriber(engine)
+    diarizer = load_diarizer(os.environ.get(names.ENV_DIARIZER) or "embedded", _path_in(names.ENV_DIARIZER_DIR))
+    engine = load_engine(os.environ.get(names.ENV_ENGINE) or "pocketsphinx", _path_in(names.ENV_MODEL_DIR))
+    return make_transcriber(engine, diarizer=diarizer)
+
+
+def _path_in(variable: str) -> Path | None:
+    return Path(os.environ[variable]) if os.environ.get(variable) else None
+
+
+def worker_settings(*, idle_s: float | None = None, environment: Mapping[str, str] | None = None) -> "WorkerSettings":
+    """The worker's settings: defaults, overridden by the JSON object in CALLSCRIBE_WORKER, `idle_s` by what is given.
+
+    By default a recording for each core, up to 4: the embedded engine runs on these. Raises ValueError for what it does
+    not understand.
+    """
+    from callscribe.services.drain import WorkerSettings
+
+    variables = os.environ if environment is None else environment
+    overrides = json.loads(variables.get(names.ENV_WORKER) or "{}")
+    unknown = set(overrides) - {field.name for field in fields(WorkerSettings)}
+    if unknown:
+        raise ValueError(f"unknown settings of the worker: {', '.join(sorted(unknown))}")
+    told = {} if idle_s is None else {"idle_s": idle_s}
+    return WorkerSettings(**{"slots": min(os.cpu_count() or 1, _MOST_SLOTS), **overrides, **told})
+
+
+def worker_id() -> str | None:
+    """What the pool calls this worker; None outside one."""
+    return os.environ.get(names.ENV_WORKER_ID)
+
+
+def scaling_settings(environment: Mapping[str, str] | None = None) -> ScalingSettings:
+    """How many workers there may be, and when: defaults, overridden by the JSON object in CALLSCRIBE_SCALING.
+
+    Raises ValueError for what it does not understand.
+    """
+    variables = os.environ if environment is None else environment
+    overrides = json.loads(variables.get(names.ENV_SCALING) or "{}")
+    unknown = set(overrides) - {field.name for field in fields(ScalingSettings)}
+    if unknown:
+        raise ValueError(f"unknown settings of the scaling: {', '.join(sorted(unknown))}")
+    return ScalingSettings(**overrides)
+
+
+def spot_notice() -> Callable[[], bool]:
+    """Asks the machine whether it is about to be taken away."""
+    from callscribe.adapters.aws.spot import SpotNotice
+
+    return SpotNotice()
 
 
 def renderer_of(dialect: str) -> Renderer:
@@ -233,6 +286,19 @@ def _task_reports(env: Environment) -> Any:
     return StepFunctionsTaskReports(_client("stepfunctions", env))
 
 
+def _work_gauge(env: Environment) -> Any:
+    from callscribe.adapters.aws.queues import SqsGauge
+
+    return SqsGauge(_client("sqs", env), env[names.ENV_WORK_QUEUE])
+
+
+def _worker_pool(env: Environment) -> Any:
+    from callscribe.adapters.aws.batch import BatchWorkers
+
+    where = json.loads(env[names.ENV_WORKER_POOL])
+    return BatchWorkers(_client("batch", env), queue=where["queue"], definition=where["definition"])
+
+
 def _webhooks(env: Environment) -> Any:
     from callscribe.adapters.web.webhooks import GuardedWebhooks
 
@@ -269,6 +335,8 @@ _BUILDERS: dict[str, Callable[[Environment], Any]] = {
     "callback_queue": _sender(names.ENV_CALLBACK_QUEUE),
     "fetch_queue": _sender(names.ENV_FETCH_QUEUE, group_by="tenant_id"),
     "task_reports": _task_reports,
+    "work_gauge": _work_gauge,
+    "worker_pool": _worker_pool,
     "webhooks": _webhooks,
     "downloader": _downloader,
     "inspector": _inspector,

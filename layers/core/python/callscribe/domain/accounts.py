@@ -40,6 +40,7 @@ class Tenant:
     webhook_key_ids: tuple[str, ...] = ("1.1",)  # see KeyRing.webhook_secret; current first, then the one before
     plan: Plan | None = None  # None: nothing is charged
     call: CallFacts = NOTHING_KNOWN  # what holds for all of the tenant's calls, where a job says nothing else
+    vocabulary: tuple[str, ...] = ()  # names and terms said on its calls: product and staff names
     source_uris: tuple[str, ...] = ()  # `s3://bucket/prefix`, from which its jobs may take audio
     version: int = 0
 

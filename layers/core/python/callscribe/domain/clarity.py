@@ -13,7 +13,13 @@ UNCLEAR: Final = "[unclear]"
 # pocketsphinx: its posteriors. Of 447 words of the recordings in tests/audio (clear at 16 kHz; at 8 kHz; with noise)
 # it gave 139 a value below 0.2; of those 52 %, 83 % and 77 % were wrong, and they are 35 % to 52 % of all wrong words.
 # A higher threshold would mark more right words than wrong ones in clear speech.
-UNCLEAR_BELOW: Final[Mapping[str, float]] = {"pocketsphinx": 0.2}
+#
+# faster-whisper: the probability of the word's tokens, below which Whisper's own decoder takes a word for an anomaly
+# when it looks for what it made up (`word_anomaly_score` in openai/whisper).
+#
+# onnx-asr, transformers: none. The models' makers give no threshold, and one that is not measured on the whole model's
+# own mistakes would mark words by chance.
+UNCLEAR_BELOW: Final[Mapping[str, float]] = {"pocketsphinx": 0.2, "faster-whisper": 0.15}
 
 _RUN = re.compile(rf"{re.escape(UNCLEAR)}(?:\s+{re.escape(UNCLEAR)})+")
 

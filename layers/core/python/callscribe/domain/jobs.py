@@ -16,6 +16,7 @@ from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.credits import Price
 from callscribe.domain.records import Change, update
 from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
+from callscribe.domain.work import WorkFigures
 from callscribe.errors import Failure
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -75,13 +76,14 @@ class Job:
     failure: Failure | None = None
     run: int = 0  # number of the execution; above 0 when the sweeper had to start again
     finished_at_ms: int | None = None
-    work_s: float | None = None  # what the worker spent on it, decode to transcript
+    work: WorkFigures | None = None  # what it asked of its worker; None before, and where that was lost
     number: int = 0  # counts the tenant's jobs from 1, for dialects whose ids are integers
     source: bool = False  # whether its audio is fetched by us, from what `source_key` says
     limits: AudioLimits | None = None  # None: the stage's own
     price: Price | None = None  # None: it costs nothing
     call: CallFacts = NOTHING_KNOWN
     diarize: bool = True
+    vocabulary: tuple[str, ...] = ()  # names and terms that may be said, the most important first
     roles_swapped: bool = False  # somebody said that agent and customer are the other way round
     kept: bool = True  # False: the audio goes when the job ends, the transcript once it was fetched
     version: int = 0

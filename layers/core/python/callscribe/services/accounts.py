@@ -31,6 +31,7 @@ _LAST_USED_STEP_MS = 3_600_000
 _TRIES = 5  # of a change that lost a race; each one reads again
 _SOURCE_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^/].*)", re.DOTALL)
 _MAX_URI_BYTES = 1_024  # of an object's key
+MAX_TERMS, MAX_TERM_CHARACTERS = 100, 64  # of a vocabulary; a recogniser takes in fewer than these
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class TenantFields(TypedDict, total=False):
 
     plan: Plan | None
     call: CallFacts
+    vocabulary: tuple[str, ...]
     source_uris: tuple[str, ...]
 
 
@@ -74,7 +76,7 @@ def list_tenants(deps: Deps) -> list[Tenant]:
 
 
 def change_tenant(deps: Deps, tenant_id: str, **fields: Unpack[TenantFields]) -> Tenant:
-    """Change what a tenant pays, what is known of its calls, or where its audio may be read from.
+    """Change what a tenant pays, what is known of its calls, which words fall there, or where audio may be read from.
 
     Jobs under way keep what they were made with. Raises Invalid, NotFound, and TypeError for another field.
     """
@@ -234,10 +236,20 @@ def _check_fields(fields: TenantFields) -> None:
         raise Invalid("plan", "a price must not be negative")
     if "call" in fields and fields["call"].agent_channel not in (None, 0, 1):
         raise Invalid("agent_channel", "must be 0 or 1")
+    _check_vocabulary(fields.get("vocabulary", ()))
     for uri in fields.get("source_uris", ()):
         found = _SOURCE_URI.fullmatch(uri)
         if found is None or not uri.isprintable() or len(found[1].encode()) > _MAX_URI_BYTES:
             raise Invalid("source_uris", "must be s3://bucket/prefix")
+
+
+def _check_vocabulary(terms: tuple[str, ...]) -> None:
+    if len(terms) > MAX_TERMS:
+        raise Invalid("vocabulary", f"has {len(terms)} terms; at most {MAX_TERMS} are allowed")
+    for term in terms:
+        if not (term.strip() == term and term.isprintable() and 1 <= len(term) <= MAX_TERM_CHARACTERS):
+            rule = f"a term has 1 to {MAX_TERM_CHARACTERS} printable characters, none a space at its ends"
+            raise Invalid("vocabulary", f"{term[:MAX_TERM_CHARACTERS]!r}: {rule}")
 
 
 def _find_by_secret(deps: Deps, secret: str) -> ApiKey | None:

@@ -60,6 +60,7 @@ class NewJob:
     callback_url: str | None = None
     language: str | None = None
     diarize: bool = True
+    vocabulary: tuple[str, ...] = ()  # before the tenant's own
     limits: AudioLimits | None = None
     call: CallFacts = NOTHING_KNOWN
     kept: bool = True
@@ -196,6 +197,7 @@ def _made(deps: Deps, principal: Principal, new: NewJob) -> Job:
         price=price_for(tenant, principal),
         call=new.call.over(tenant.call),
         diarize=new.diarize,
+        vocabulary=new.vocabulary,
         kept=new.kept,
     )
 

@@ -25,7 +25,7 @@ from callscribe.errors import (
     Unavailable,
 )
 from callscribe.ports import Deps
-from callscribe.services import accounts, callbacks, ledger, leftovers
+from callscribe.services import accounts, arrivals, callbacks, ledger, leftovers
 from callscribe.services.callbacks import Renderer, Result
 from callscribe.services.commits import committed
 from callscribe.services.creation import (
@@ -178,6 +178,7 @@ def _prepared(deps: Deps, job: Job, audio: AudioFacts) -> Job:
         change = move(job, JobState.TRANSCRIBING, audio=audio, due_at_ms=due_at_ms)
         try:
             if committed(deps, change, *_holding(deps, job, audio)):
+                arrivals.note(deps, audio)
                 prepared: Job = change.after
                 return prepared
         except (Exhausted, InsufficientCredits) as error:

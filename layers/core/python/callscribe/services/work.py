@@ -2,12 +2,15 @@
 
 import logging
 import time
+from dataclasses import replace
 
 from callscribe.domain import transcripts
+from callscribe.domain.accounts import Tenant
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.records import update
+from callscribe.domain.work import WorkFigures
 from callscribe.errors import Conflict, FailureCode, JobFailed
-from callscribe.ports import Deps, Transcriber, WorkMessage
+from callscribe.ports import Deps, Transcriber, TranscriptionOptions, WorkMessage
 from callscribe.services import jobs, leftovers
 from callscribe.services.scratch import scratch_folder
 
@@ -16,10 +19,11 @@ log = logging.getLogger(__name__)
 _TRIES = 5
 
 
-def transcribe(deps: Deps, message: WorkMessage, transcriber: Transcriber) -> None:
+def transcribe(deps: Deps, message: WorkMessage, transcriber: Transcriber) -> WorkFigures | None:
     """Do one piece of work and report it. Whoever stores the transcript first has done it; the rest just report.
 
-    Raises what went wrong where another try may help; the message then comes back.
+    Answers what it cost; None where nothing was transcribed: because that was done before, is not wanted any more, or
+    cannot be done. Raises what went wrong where another try may help (the message then comes back), and Stopped.
     """
     job = deps.store.get(Job, message.tenant_id, message.job_id)
     if job is None or job.state is not JobState.TRANSCRIBING:
@@ -28,15 +32,15 @@ def transcribe(deps: Deps, message: WorkMessage, transcriber: Transcriber) -> No
         # An earlier try may have died before it could. What the job's end left is not for us before its time is over.
         _discard(deps, message.tenant_id, message.job_id, job, deps.now_ms() - 1000 * deps.settings.fetched_result_s)
         deps.task_reports.fail(message.task_token, error=FailureCode.INTERNAL, cause="the job has ended")
-        return
+        return None
     try:
-        if deps.results.head(job.transcript_key) is None:
-            _transcribe_once(deps, job, transcriber)
+        figures = None if deps.results.head(job.transcript_key) else _transcribe_once(deps, job, transcriber)
     except JobFailed as failed:
         jobs.note_failure(deps, job, failed.failure)
         deps.task_reports.fail(message.task_token, error=failed.failure.code, cause=failed.failure.message)
-        return
+        return None
     deps.task_reports.succeed(message.task_token)
+    return figures
 
 
 def give_up(deps: Deps, *, task_token: str, tries: int) -> None:
@@ -44,22 +48,32 @@ def give_up(deps: Deps, *, task_token: str, tries: int) -> None:
     deps.task_reports.fail(task_token, error=FailureCode.INTERNAL, cause=f"given up after {tries} tries")
 
 
-def _transcribe_once(deps: Deps, job: Job, transcriber: Transcriber) -> None:
+def _transcribe_once(deps: Deps, job: Job, transcriber: Transcriber) -> WorkFigures:
     if job.audio is None:
         raise JobFailed(FailureCode.INTERNAL, "the recording was not prepared")
+    started_s = time.monotonic()
     with scratch_folder() as folder:
         path = folder / "audio"
         deps.uploads.download(job.audio_key, path, version_id=job.audio_version_id)
-        started_s = time.monotonic()
-        transcript = transcriber(path, job.audio, language=job.language, diarize=job.diarize)
-        work_s = time.monotonic() - started_s
-    body = transcripts.to_json(transcript)
+        done = transcriber(path, job.audio, _options(deps, job))
+        figures = replace(done.figures, worker_s=round(time.monotonic() - started_s, 3))
+    body = transcripts.to_json(done.transcript)
     stored_from_ms = deps.now_ms()
     if deps.results.put_if_absent(job.transcript_key, body, content_type="application/json"):
         now = deps.store.get(Job, job.tenant_id, job.id)
         _discard(deps, job.tenant_id, job.id, now, stored_from_ms)
         if now is not None:
-            _note_work(deps, now, work_s)
+            _note_work(deps, now, figures)
+    return figures
+
+
+def _options(deps: Deps, job: Job) -> TranscriptionOptions:
+    """With the tenant's vocabulary, as it is now, behind the job's own."""
+    tenant = deps.store.get(Tenant, job.tenant_id)
+    terms = job.vocabulary if tenant is None else (*job.vocabulary, *tenant.vocabulary)
+    return TranscriptionOptions(
+        language=job.language, diarize=job.diarize, vocabulary=tuple(dict.fromkeys(terms)), tenant_id=job.tenant_id
+    )
 
 
 def _discard(deps: Deps, tenant_id: str, job_id: str, now: Job | None, stored_from_ms: int) -> None:
@@ -79,11 +93,11 @@ def _came_late(job: Job, stored_from_ms: int) -> bool:
     return job.state is JobState.FAILED or job.finished_at_ms < stored_from_ms
 
 
-def _note_work(deps: Deps, job: Job, work_s: float) -> None:
+def _note_work(deps: Deps, job: Job, figures: WorkFigures) -> None:
     """Keep what the job cost. Best effort: the figure may be lost, the transcript is not."""
     for _ in range(_TRIES):
         try:
-            deps.store.commit(update(job, work_s=round(work_s, 3)))
+            deps.store.commit(update(job, work=figures))
         except Conflict:  # the sweeper touched it meanwhile, or its owner deleted it
             known = deps.store.get(Job, job.tenant_id, job.id)
             if known is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from callscribe.adapters.aws.errors import code, translated
-from callscribe.ports import WorkMessage
+from callscribe.ports import QueueDepth, WorkMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -67,6 +67,27 @@ class SqsWorkQueue:
         """See `ports.WorkQueue.delete`."""
         with translated("sqs"), _gone_is_fine():
             self._client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message.receipt)
+
+
+class SqsGauge:
+    """`ports.QueueGauge`, by the queue's own approximate counts."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def depth(self) -> QueueDepth:
+        """See `ports.QueueGauge.depth`."""
+        with translated("sqs"):
+            answer = self._client.get_queue_attributes(
+                QueueUrl=self._queue_url,
+                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+            )
+        found = answer["Attributes"]
+        return QueueDepth(
+            waiting=int(found["ApproximateNumberOfMessages"]),
+            in_work=int(found["ApproximateNumberOfMessagesNotVisible"]),
+        )
 
 
 @contextmanager

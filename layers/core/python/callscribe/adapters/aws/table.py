@@ -97,10 +97,10 @@ class DynamoStore:
         if steps:
             self._insist(self._writer(steps, self._new_id()))
 
-    def count(self, scope: str, name: str, *, forget_at_ms: int | None = None) -> int:
+    def count(self, scope: str, name: str, *, by: int = 1, forget_at_ms: int | None = None) -> int:
         """See `ports.Store.count`. An answer that is lost on its way leaves a gap in the numbers."""
         counter = Counter(scope, name, forget_at_ms=forget_at_ms)
-        call = partial(self._client.update_item, **writes.increment(counter, self._table, self._new_id()))
+        call = partial(self._client.update_item, **writes.increment(counter, by, self._table, self._new_id()))
         answer = self._insist(partial(writes.attempt, call))
         return int(answer["Attributes"]["value"]["N"])
 

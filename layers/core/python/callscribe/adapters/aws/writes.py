@@ -49,8 +49,8 @@ def transact_item(step: Step, table: str, write_id: str) -> dict[str, Any]:
     return {"Delete": {"Key": items.key(type(step.before), *identity(step.before)), **_condition(step, table)}}
 
 
-def increment(counter: Counter, table: str, write_id: str) -> dict[str, Any]:
-    """The parameters of an UpdateItem that adds one to a counter, and makes it like `counter` where there is none.
+def increment(counter: Counter, by: int, table: str, write_id: str) -> dict[str, Any]:
+    """The parameters of an UpdateItem that adds to a counter, and makes it like `counter` where there is none.
 
     What is stored besides the count stays as it was first written, so that an answer that was lost, and the
     repetition that follows, leave a gap and never a number that was given out twice.
@@ -59,7 +59,7 @@ def increment(counter: Counter, table: str, write_id: str) -> dict[str, Any]:
     counts = ("value", "version")
     kept = [name for name in new if name not in {names.PARTITION_KEY, names.SORT_KEY, *counts}]
     first = [f"#{name} = if_not_exists(#{name}, :{name})" for name in kept]
-    added = [f"#{name} = if_not_exists(#{name}, :zero) + :one" for name in counts]
+    added = [f"#{name} = if_not_exists(#{name}, :zero) + :{name}" for name in counts]
     return {
         "TableName": table,
         "Key": items.key(Counter, *identity(counter)),
@@ -67,7 +67,7 @@ def increment(counter: Counter, table: str, write_id: str) -> dict[str, Any]:
         "ExpressionAttributeNames": {f"#{name}": name for name in (*kept, *counts)},
         "ExpressionAttributeValues": {
             **{f":{name}": new[name] for name in kept},
-            **items.to_attributes({":zero": 0, ":one": 1}),
+            **items.to_attributes({":zero": 0, ":value": by, ":version": 1}),
         },
         "ReturnValues": "UPDATED_NEW",
     }

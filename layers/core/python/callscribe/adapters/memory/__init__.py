@@ -11,6 +11,7 @@ from callscribe.adapters.memory.queues import MemoryQueue
 from callscribe.adapters.memory.store import MemoryStore
 from callscribe.adapters.memory.task_reports import MemoryTaskReports
 from callscribe.adapters.memory.webhooks import MemoryWebhooks, Post
+from callscribe.adapters.memory.worker_pool import MemoryWorkerPool
 
 __all__ = [
     "CountedBytes",
@@ -24,6 +25,7 @@ __all__ = [
     "MemoryStore",
     "MemoryTaskReports",
     "MemoryWebhooks",
+    "MemoryWorkerPool",
     "Moment",
     "Plan",
     "Post",

@@ -13,6 +13,7 @@ from callscribe.adapters.memory.queues import MemoryQueue
 from callscribe.adapters.memory.store import MemoryStore
 from callscribe.adapters.memory.task_reports import MemoryTaskReports
 from callscribe.adapters.memory.webhooks import MemoryWebhooks
+from callscribe.adapters.memory.worker_pool import MemoryWorkerPool
 from callscribe.domain.keyring import KeyRing
 from callscribe.ports import Deps, Settings
 
@@ -45,6 +46,8 @@ def memory_deps(**overrides: Any) -> Deps:
         "callback_queue": MemoryQueue(now_ms),
         "fetch_queue": MemoryQueue(now_ms),
         "task_reports": MemoryTaskReports(),
+        "work_gauge": MemoryQueue(now_ms),
+        "worker_pool": MemoryWorkerPool(),
         "webhooks": MemoryWebhooks(),
         "downloader": MemoryDownloads(),
         "inspector": MemoryInspector(),

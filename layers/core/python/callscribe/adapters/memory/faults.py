@@ -25,6 +25,8 @@ PORTS = (
     "callback_queue",
     "fetch_queue",
     "task_reports",
+    "work_gauge",
+    "worker_pool",
     "webhooks",
     "downloader",
     "inspector",

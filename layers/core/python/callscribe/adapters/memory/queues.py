@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from callscribe import names
-from callscribe.ports import WorkMessage
+from callscribe.ports import QueueDepth, WorkMessage
 
 Body = dict[str, str | int | float]
 _log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ class _Entry:
 
 
 class MemoryQueue:
-    """Both ends of a queue: `Sender` and `WorkQueue`, and `take` for what a Lambda trigger does."""
+    """Both ends of a queue and its gauge: `Sender`, `WorkQueue`, `QueueGauge`; `take` does what a trigger does."""
 
     def __init__(
         self,
@@ -69,6 +69,12 @@ class MemoryQueue:
             taken = self._visible()
             self._entries = [entry for entry in self._entries if entry not in taken]
         return [entry.body for entry in taken]
+
+    def depth(self) -> QueueDepth:
+        """See `ports.QueueGauge.depth`."""
+        with self._lock:
+            waiting = len(self._visible())
+            return QueueDepth(waiting, len(self._entries) - waiting)
 
     @property
     def bodies(self) -> list[Body]:

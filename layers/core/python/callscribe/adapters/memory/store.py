@@ -74,13 +74,13 @@ class MemoryStore:
             if change.before is None:
                 self._announce(change.after)
 
-    def count(self, scope: str, name: str, *, forget_at_ms: int | None = None) -> int:
+    def count(self, scope: str, name: str, *, by: int = 1, forget_at_ms: int | None = None) -> int:
         """See `ports.Store.count`."""
         with self._lock:
             counters = self._records(Counter)
             known = counters.get((scope, name)) or Counter(scope, name)
             expiry_ms = forget_at_ms if known.forget_at_ms is None else known.forget_at_ms
-            counted = replace(known, value=known.value + 1, version=known.version + 1, forget_at_ms=expiry_ms)
+            counted = replace(known, value=known.value + by, version=known.version + 1, forget_at_ms=expiry_ms)
             counters[(scope, name)] = counted
             return counted.value
 
