@@ -29,6 +29,14 @@ help:  ## Print this list
 	@$(RUN) uv pip sync --quiet --require-hashes --python .venv-cloud/bin/python local/requirements.txt
 	@touch $@
 
+TORCH_LOCKS := functions/transcribe_worker/requirements-torch.txt tests/engines/torch/requirements.txt
+.venv-torch/.installed: .venv/.installed $(TORCH_LOCKS)
+	@echo "Setting up .venv-torch (the engine transformers and pyannote; on Linux 5.5 GB on disk, CUDA included) …"
+	@test -x .venv-torch/bin/python || $(PYTHON) -m venv --without-pip .venv-torch
+	@$(RUN) uv pip sync --quiet --require-hashes --python .venv-torch/bin/python $(TORCH_LOCKS)
+	@.venv-torch/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "callscribe.pth").write_text("$(CURDIR)/layers/core/python\n")'
+	@touch $@
+
 node_modules/.installed: package.json package-lock.json
 	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || \
 		{ echo "callscribe needs Node.js 20 or newer (with npm) on the PATH: CDK runs on it"; exit 1; }
@@ -41,15 +49,20 @@ setup: .venv/.installed .venv-cloud/.installed node_modules/.installed  ## Insta
 
 .PHONY: demo
 demo: setup  ## Run the main job on genuine speech, from nothing: synthesise, deploy to the laptop cloud, upload, verify the callback
-	@$(RUN) local.demo
+	@$(RUN) local.demo $(ENGINE_ARGS)
 
 .PHONY: serve
-serve: setup  ## Leave the same system running (PORT=8420; AUTH=1 enforces the roles); Ctrl-C stops it
-	@$(RUN) local.serve $(if $(PORT),--port $(PORT)) $(if $(AUTH),--auth)
+serve: setup  ## Leave the same system running (PORT=8420; AUTH=1 enforces roles; ENGINE=… MODEL_DIR=… choose an engine); Ctrl-C stops it
+	@$(RUN) local.serve $(if $(PORT),--port $(PORT)) $(if $(AUTH),--auth) $(ENGINE_ARGS)
+ENGINE_ARGS = $(if $(ENGINE),--engine "$(ENGINE)") $(if $(MODEL_DIR),--model-dir "$(MODEL_DIR)")
 
 .PHONY: test
 test: setup  ## Run all tests, the end-to-end ones on the laptop cloud included
 	@$(BIN)/pytest -q -n 2
+
+.PHONY: test-torch
+test-torch: .venv-torch/.installed  ## Run the tests of what needs torch, in an environment of its own (no GPU needed)
+	@.venv-torch/bin/python -m pytest -q -m torch tests/engines/torch
 
 .PHONY: check
 check: setup  ## ruff, mypy strict, import-linter, repository tests
@@ -81,7 +94,7 @@ accuracy: setup  ## Word error rate of the embedded engine on genuine clips; wor
 	@$(RUN) benchmarks.accuracy
 
 .PHONY: bench
-bench: setup  ## Run the benchmarks, or one: NAME=overhead, load (25 at once, memory), pack, sim (a GPU pool's day), cost
+bench: setup $(if $(filter gpu%,$(NAME)),.venv-torch/.installed)  ## Run the benchmarks, or one: NAME=overhead, load (25 at once, memory), pack, sim (a GPU pool's day), cost
 	@$(RUN) benchmarks $(NAME)
 
 .PHONY: security
@@ -105,6 +118,11 @@ lock: .venv/.installed  ## Resolve all pinned requirements anew
 	@$(RUN) uv pip compile --quiet layers/documents/requirements.in $(LOCK) -o layers/documents/requirements.txt
 	@$(RUN) uv pip compile --quiet functions/door/requirements.in $(LOCK) -o functions/door/requirements.txt
 	@$(RUN) uv pip compile --quiet local/requirements.in $(LOCK) -o local/requirements.txt
+	@$(RUN) uv pip compile --quiet functions/transcribe_worker/requirements.in $(LOCK) -o functions/transcribe_worker/requirements.txt
+	@$(RUN) uv pip compile --quiet functions/transcribe_worker/requirements-torch.in pyproject.toml --extra media --extra asr \
+		-c requirements.lock $(LOCK) -o functions/transcribe_worker/requirements-torch.txt
+	@$(RUN) uv pip compile --quiet tests/engines/torch/requirements.in -c requirements.lock \
+		-c functions/transcribe_worker/requirements-torch.txt $(LOCK) -o tests/engines/torch/requirements.txt
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --fork-strategy fewest --upgrade
 
 .PHONY: clean

@@ -11,6 +11,7 @@ from callscribe.domain.transcripts import Transcript
 from callscribe.engines.base import Engine
 from callscribe.engines.pipeline import make_transcriber
 from callscribe.engines.pocketsphinx import PocketSphinx
+from callscribe.ports import TranscriptionOptions
 from local.recordings import demo_recording, read_clip
 from tests.engines.fakes import NO_FILE, facts_of, in_blocks
 
@@ -38,7 +39,8 @@ def run() -> Run:
         diarize: bool = True,
     ) -> Transcript:
         transcriber = make_transcriber(engine, blocks=in_blocks(samples))
-        return transcriber(NO_FILE, facts or facts_of(samples), language=language, diarize=diarize)
+        options = TranscriptionOptions(language=language, diarize=diarize)
+        return transcriber(NO_FILE, facts or facts_of(samples), options).transcript
 
     return transcribe
 

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from callscribe.engines.batches import run_in_batches
+from callscribe.engines.batches import GOOD_BEFORE_GROWTH, Batches, run_in_batches
 from callscribe.errors import Unavailable
 
 
@@ -43,3 +43,29 @@ def test_other_errors_are_not_answered_by_smaller_batches() -> None:
     with pytest.raises(RuntimeError, match="cuDNN"):
         list(run_in_batches([1, 2], 2, memory))
     assert memory.sizes == [2]
+
+
+def test_the_smaller_size_is_kept_from_one_call_to_the_next() -> None:
+    memory, batches = Memory(5), Batches(16)
+    for _ in range(2):
+        assert list(batches.run(range(8), memory)) == [2 * number for number in range(8)]
+    assert memory.sizes == [8, 4, 4, 4, 4]
+    assert batches.size == 4
+
+
+def test_after_many_full_batches_a_larger_one_is_tried() -> None:
+    memory, batches = Memory(5), Batches(16)
+    list(batches.run(range(16), memory))
+    memory.room = 100
+    list(batches.run(range(4 * GOOD_BEFORE_GROWTH), memory))
+    assert batches.size == 8
+    list(batches.run(range(16 * GOOD_BEFORE_GROWTH), memory))
+    assert batches.size == max(memory.sizes) == 16
+
+
+def test_batches_that_are_not_full_prove_nothing() -> None:
+    memory, batches = Memory(5), Batches(8)
+    list(batches.run(range(8), memory))
+    for _ in range(2 * GOOD_BEFORE_GROWTH):
+        list(batches.run(range(3), memory))
+    assert batches.size == 4

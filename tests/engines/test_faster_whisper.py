@@ -60,7 +60,7 @@ def test_the_words_of_a_chunk_come_out(english: FasterWhisper) -> None:
 def test_the_words_of_a_file_come_out_although_its_pauses_cut_it_in_four(english: FasterWhisper, frames: int) -> None:
     samples = JFK.samples[None]
     transcribe = make_transcriber(english, blocks=in_blocks(samples, frames))
-    transcript = transcribe(NO_FILE, facts_of(samples), language=None)
+    transcript = transcribe(NO_FILE, facts_of(samples)).transcript
     assert word_error_rate(reference("jfk"), transcript.text) == 0
     assert len(transcript.segments) > 1
     assert (transcript.language, transcript.language_probability, transcript.warnings) == ("en", None, ())
@@ -245,7 +245,9 @@ def test_a_lone_space_is_never_suppressed(english: FasterWhisper) -> None:
     [
         (0, {"int8", "float32", "int8_float32"}, Device("cpu", "int8", 4)),
         (0, {"float32"}, Device("cpu", "float32", 4)),
-        (1, {"float32", "float16", "int8_float16", "int8"}, Device("cuda", "float16", 16)),
+        (1, {"float32", "float16", "bfloat16", "int8_float16", "int8"}, Device("cuda", "float16", 16)),
+        (1, {"float32", "float16", "int8_float16", "int8"}, Device("cuda", "int8_float16", 16)),
+        (1, {"float32", "float16"}, Device("cuda", "float16", 16)),
         (2, {"float32", "int8_float16", "int8"}, Device("cuda", "int8_float16", 16)),
         (1, {"float32", "int8_float32"}, Device("cuda", "int8_float32", 16)),
     ],

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callscribe.engines.base import NO_HINTS, Chunk
-from callscribe.engines.onnx_asr import LANGUAGES, Token, create, words_of
+from callscribe.engines.cards import PARAKEET_V3_LANGUAGES
+from callscribe.engines.onnx_asr import create
+from callscribe.engines.tokens import Token, words_of
 from local.recordings import read_clip
 from tests.engines.conftest import Run
 from tests.engines.models import PARAKEET
@@ -62,8 +64,8 @@ def test_times_are_in_order_and_inside_the_chunk_whatever_the_tokens_are(
 
 def test_twenty_five_european_languages_are_known_and_none_is_told(run: Run) -> None:
     engine = create(PARAKEET)
-    assert len(LANGUAGES) == 25
-    assert engine.info.languages == LANGUAGES
+    assert len(PARAKEET_V3_LANGUAGES) == 25
+    assert engine.info.languages == PARAKEET_V3_LANGUAGES
     assert run(engine, JFK.samples[None]).language is None
     assert run(engine, JFK.samples[None], language="de-AT").language == "de"
     engine.close()

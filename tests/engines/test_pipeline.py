@@ -1,5 +1,5 @@
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -10,8 +10,10 @@ from callscribe.domain.transcripts import Word
 from callscribe.engines.base import Recognised
 from callscribe.engines.pieces import Piece, place
 from callscribe.engines.pipeline import Assembly, make_transcriber
+from callscribe.engines.speakers import TwoSpeakers
 from callscribe.errors import FailureCode, JobFailed
 from callscribe.media.speech import Span
+from callscribe.ports import TranscriptionOptions
 from local.recordings import demo_recording, not_speech, read_clip
 from tests.engines.conftest import Run
 from tests.engines.fakes import INFO, NO_FILE, Samples, ScriptedEngine, facts_of, in_blocks, with_rate
@@ -42,7 +44,8 @@ def test_times_are_ordered_and_inside_the_file_whatever_the_engine_says(
 def test_segments_are_ordered_by_start_and_each_has_a_speaker(
     pieces: list[tuple[Span, list[Word], int]], channels: int
 ) -> None:
-    assembly = Assembly(INFO, facts_of(np.zeros((channels, 16_000 * 81), np.float32)), None)
+    facts = facts_of(np.zeros((channels, 16_000 * 81), np.float32))
+    assembly = Assembly(INFO, facts, None, TwoSpeakers() if channels == 1 else None)
     for span, heard, channel in pieces:
         assembly.add(piece_at(span, channel % channels), Recognised("text", tuple(heard)))
     transcript = assembly.finish()
@@ -89,7 +92,7 @@ def test_another_language_is_refused_before_anything_is_decoded() -> None:
 
     transcribe = make_transcriber(ScriptedEngine(), blocks=untouched)
     with pytest.raises(JobFailed) as failed:
-        transcribe(NO_FILE, facts_of(np.zeros((1, 16_000), np.float32)), language="es")
+        transcribe(NO_FILE, facts_of(np.zeros((1, 16_000), np.float32)), TranscriptionOptions(language="es"))
     assert failed.value.failure.code == FailureCode.LANGUAGE_UNSUPPORTED
     assert "'es'" in failed.value.failure.message
 
@@ -134,6 +137,52 @@ def test_without_diarization_the_speakers_of_a_mono_recording_are_unknown(run: R
     assert left_alone.text == told_apart.text
 
 
+@dataclass
+class OneVoice:
+    """Hears one speaker, by the name of "7", everywhere; remembers what it was given."""
+
+    spans: list[tuple[float, int]] = field(default_factory=list)
+    count: int = 1
+
+    def listen(self, samples: Samples, start_s: float) -> None:
+        self.spans.append((start_s, samples.size))
+
+    def voices(self) -> "OneVoice":
+        return self
+
+    def speaker_at(self, time_s: float) -> str:
+        return "7"
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_any_diarizer_hears_every_span_of_a_mono_recording_in_order_and_names_the_speakers(*, joins: bool) -> None:
+    made: list[OneVoice] = []
+
+    def make() -> OneVoice:
+        made.append(OneVoice())
+        return made[-1]
+
+    mono = demo_recording().samples.mean(axis=0, keepdims=True)
+    engine = ScriptedEngine(info=replace(INFO, joins_spans=joins))
+    transcribe = make_transcriber(engine, blocks=in_blocks(mono), diarizer=make)
+    done = transcribe(NO_FILE, facts_of(mono))
+    assert {segment.speaker for segment in done.transcript.segments} == {"7"}
+    (heard,) = made
+    assert heard.spans == sorted(heard.spans)
+    assert sum(size for _, size in heard.spans) / 16_000 == pytest.approx(done.figures.speech_s, abs=0.01)
+
+
+def test_no_diarizer_is_made_for_two_channels_or_where_none_is_wanted() -> None:
+    def make() -> OneVoice:
+        raise AssertionError("a diarizer was made")
+
+    stereo = demo_recording().samples
+    make_transcriber(ScriptedEngine(), blocks=in_blocks(stereo), diarizer=make)(NO_FILE, facts_of(stereo))
+    mono = stereo[:1]
+    transcribe = make_transcriber(ScriptedEngine(), blocks=in_blocks(mono), diarizer=make)
+    transcribe(NO_FILE, facts_of(mono), TranscriptionOptions(diarize=False))
+
+
 def test_without_diarization_each_channel_is_a_speaker_still(run: Run) -> None:
     samples = demo_recording().samples
     assert run(ScriptedEngine(), samples, diarize=False) == run(ScriptedEngine(), samples)
@@ -142,7 +191,7 @@ def test_without_diarization_each_channel_is_a_speaker_still(run: Run) -> None:
 def test_the_same_pieces_make_the_same_transcript_however_the_file_is_streamed() -> None:
     samples = demo_recording().samples
     transcripts = [
-        make_transcriber(ScriptedEngine(), blocks=in_blocks(samples, frames))(NO_FILE, facts_of(samples), language=None)
+        make_transcriber(ScriptedEngine(), blocks=in_blocks(samples, frames))(NO_FILE, facts_of(samples)).transcript
         for frames in (8_000, 160_000, 10**9)
     ]
     assert transcripts[0] == transcripts[1] == transcripts[2]

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from callscribe.domain.transcripts import Segment, Transcript, Word
-from callscribe.engines.speakers import Voices, VoiceWindow, describe_voice, split_by_speaker, tell_apart
+from callscribe.engines.speakers import TwoVoices, VoiceWindow, describe_voice, split_by_speaker, tell_apart
 from callscribe.media.speech import find_speech
 from local.recordings import CLIPS, DEMO_TURNS, read_clip
 
@@ -70,7 +70,7 @@ def test_two_voices_in_turns_are_told_apart_with_an_error_of_at_most_five_percen
 
 
 def test_a_segment_is_cut_where_the_speaker_changes() -> None:
-    voices = Voices(
+    voices = TwoVoices(
         np.array([0.0, 2.0], np.float32), np.array([2.0, 4.0], np.float32), np.array([-1.0, 1.0], np.float32)
     )
     words = tuple(Word(text, at_s, at_s + 0.5, 0.5) for text, at_s in [("who", 0.1), ("me", 1.2), ("you", 2.5)])
@@ -83,7 +83,7 @@ def test_a_segment_is_cut_where_the_speaker_changes() -> None:
 
 
 def test_a_moment_outside_all_windows_belongs_to_the_nearest() -> None:
-    voices = Voices(
+    voices = TwoVoices(
         np.array([0.0, 8.0], np.float32), np.array([1.6, 9.6], np.float32), np.array([-1.0, 1.0], np.float32)
     )
     assert [voices.speaker_at(time_s) for time_s in (-1.0, 2.0, 7.0, 30.0)] == ["0", "0", "1", "1"]

@@ -1,5 +1,6 @@
 """The worker with an engine that the environment names: what `make serve` and a container start."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from callscribe.domain.transcripts import Transcript
 from callscribe.errors import Invalid
 from callscribe.media.inspect import inspect
 from callscribe.services import accounts, jobs
-from functions.transcribe_worker.worker import Worker
+from callscribe.services.drain import Drain, WorkerSettings
 from local.recordings import CLIPS, reference
 from local.word_errors import word_error_rate
 from tests.engines.fakes import ScriptedEngine
@@ -57,7 +58,8 @@ def test_a_worker_with_whisper_stores_the_words_that_were_said(monkeypatch: pyte
     reports.wait_for("token")
     queue.send({"tenant_id": job.tenant_id, "job_id": job.id, "task_token": "token"})
 
-    Worker(deps, queue, wiring.transcriber(), idle_s=0.0).run()
+    with contextlib.closing(wiring.transcriber()) as transcriber:
+        Drain(deps, queue, transcriber, WorkerSettings(idle_s=0.0)).run()
 
     assert reports.succeeded == ["token"]
     transcript = jobs.transcript(deps, job)
@@ -71,7 +73,7 @@ def test_a_worker_with_whisper_stores_the_words_that_were_said(monkeypatch: pyte
 @pytest.mark.parametrize("engine", sorted(MODELS))
 def test_every_engine_with_a_model_transcribes_a_file(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     choose(monkeypatch, engine, MODELS[engine])
-    transcript = wiring.transcriber()(JFK, FACTS, language=None)
+    transcript = wiring.transcriber()(JFK, FACTS).transcript
     assert transcript.segments
     assert in_order(transcript)
     assert transcript.engine == engine
@@ -86,7 +88,7 @@ def test_without_a_choice_it_is_the_embedded_engine(monkeypatch: pytest.MonkeyPa
         return ScriptedEngine()
 
     monkeypatch.setattr("callscribe.engines.load_engine", load)
-    assert wiring.transcriber()(JFK, FACTS, language="en").text
+    assert wiring.transcriber()(JFK, FACTS).transcript.text
     assert asked == [("pocketsphinx", None)]
 
 

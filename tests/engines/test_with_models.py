@@ -39,7 +39,7 @@ def heard(engine: Engine, *chunks: Chunk, language: str | None = "en") -> list[R
 
 
 def test_every_engine_but_the_embedded_one_is_tested_here() -> None:
-    assert {"pocketsphinx", *MODELS} == set(ENGINES)
+    assert {"pocketsphinx", *MODELS, "transformers"} == set(ENGINES)  # that one in tests/engines/torch
 
 
 def test_words_have_times_in_order_inside_the_chunk_and_a_confidence(engine: Engine) -> None:

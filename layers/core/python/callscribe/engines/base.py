@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callscribe.domain.transcripts import Word
+from callscribe.engines.batches import Batches
 from callscribe.errors import FailureCode, JobFailed
 
 Samples = NDArray[np.float32]
@@ -70,6 +71,8 @@ class EngineInfo:
     min_sample_rate_hz: int = 8_000  # recordings below this are not what the model was made for
     doubtful_below: float | None = None  # a mean confidence under this says: perhaps another language
     joins_spans: bool = False  # a chunk costs the same however full it is: give it several spans of speech
+    batch_chunks: int = 16  # so many chunks at a time suit it best
+    batch_padded_s: float = float("inf")  # and so many seconds, every chunk taken for as long as the longest
 
 
 class Engine(Protocol):
@@ -102,6 +105,16 @@ class DetectsLanguage(Protocol):
         ...
 
 
+@runtime_checkable
+class SizesBatches(Protocol):
+    """What an engine has besides that makes its batches smaller where its memory does not hold them."""
+
+    @property
+    def batches(self) -> Batches:
+        """Knows how many chunks it takes at a time now."""
+        ...
+
+
 def check_lengths(info: EngineInfo, chunks: Iterable[Chunk]) -> None:
     """Raises ValueError for a chunk that the engine would cut off without a word."""
     for chunk in chunks:
@@ -127,3 +140,31 @@ def settle_language(info: EngineInfo, language: str | None) -> str | None:
         message = f"the speech engine {info.name} does not know the language {language!r}; it knows: {known}"
         raise JobFailed(FailureCode.LANGUAGE_UNSUPPORTED, message)
     return primary
+
+
+class Voices(Protocol):
+    """Who speaks when in one channel."""
+
+    @property
+    def count(self) -> int:
+        """How many speakers there are, at least 1."""
+        ...
+
+    def speaker_at(self, time_s: float) -> str:
+        """The speaker at a moment, "0" for the one heard first; where nobody speaks, the nearest."""
+        ...
+
+
+class Diarizer(Protocol):
+    """Tells the speakers of one recording's only channel apart. Made anew for each recording."""
+
+    def listen(self, samples: Samples, start_s: float) -> None:
+        """Hear one span of speech, 16 kHz, shape (frames,), that begins `start_s` seconds into the recording.
+
+        Spans come in order and do not overlap.
+        """
+        ...
+
+    def voices(self) -> Voices:
+        """Judge all that was heard; called once, at the end."""
+        ...

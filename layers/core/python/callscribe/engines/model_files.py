@@ -1,7 +1,7 @@
 """The files of a model in a directory: which must be there, and a digest that says which weights made a transcript."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from callscribe.errors import Invalid
@@ -38,7 +38,20 @@ def digest_of(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(files, key=lambda path: path.name):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
-                digest.update(block)
+        for block in _blocks(path):
+            digest.update(block)
     return digest.hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of one file's content, as publishers give it."""
+    digest = hashlib.sha256()
+    for block in _blocks(path):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            yield block

@@ -1,19 +1,20 @@
 """From an audio file to a transcript: decode, find speech, recognise, put in order, tell speakers apart.
 
-Everything streams: a file of twelve hours needs no more samples in memory than one of a minute.
+Everything streams: a file of twelve hours needs no more samples in memory than one of an hour.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.transcripts import Segment, Transcript
+from callscribe.domain.work import WorkFigures
 from callscribe.engines.base import (
-    NO_HINTS,
     Chunk,
-    DetectsLanguage,
+    Diarizer,
     Engine,
     EngineInfo,
     Hints,
@@ -22,30 +23,62 @@ from callscribe.engines.base import (
     Samples,
     settle_language,
 )
-from callscribe.engines.languages import Told, tell_languages
+from callscribe.engines.desk import Task
+from callscribe.engines.languages import tell_languages
 from callscribe.engines.pieces import Piece, cut_speech, join_spans, segments_of
-from callscribe.engines.speakers import VoiceWindow, describe_voice, split_by_speaker, tell_apart
+from callscribe.engines.pool import ChunkPool, Feed
+from callscribe.engines.speakers import TwoSpeakers, split_by_speaker
 from callscribe.media.decode import decode_blocks
 from callscribe.media.speech import SpeechRules
-from callscribe.ports import Transcriber
-
-_BATCH = 16  # chunks handed to the engine at a time
+from callscribe.ports import DEFAULT_OPTIONS, SpeechPipeline, Transcribed, TranscriptionOptions
 
 Blocks = Callable[[Path, AudioFacts], Iterable[Samples]]
 
 
-def make_transcriber(engine: Engine, *, blocks: Blocks = decode_blocks, hints: Hints = NO_HINTS) -> Transcriber:
-    """A `Transcriber` on top of an engine; `blocks` streams a file's samples, shape (channels, frames), 16 kHz."""
+def make_transcriber(
+    engine: Engine,
+    *,
+    blocks: Blocks = decode_blocks,
+    diarizer: Callable[[], Diarizer] = TwoSpeakers,
+    pool: ChunkPool | None = None,
+) -> SpeechPipeline:
+    """A transcriber on top of an engine, for any number of threads; nobody needs to close it but to close the engine.
 
-    def transcribe(path: Path, facts: AudioFacts, *, language: str | None, diarize: bool = True) -> Transcript:
-        wanted = settle_language(engine.info, language)
-        assembly = Assembly(engine.info, facts, wanted, diarize=diarize)
-        pieces = pieces_of(engine.info, blocks(path, facts), facts.channels)
-        for piece, recognised in recognise(engine, pieces, wanted, hints):
-            assembly.add(piece, recognised)
-        return assembly.finish()
+    `blocks` streams a file's samples, shape (channels, frames), 16 kHz. `diarizer` makes one for each recording that
+    needs it. `pool`: the engine's, where another than the default is wanted.
+    """
+    return PooledTranscriber(engine.info, pool or ChunkPool(engine), blocks, diarizer)
 
-    return transcribe
+
+class PooledTranscriber:
+    """See `ports.SpeechPipeline`. Each call reads one recording; their chunks meet in one pool."""
+
+    def __init__(self, info: EngineInfo, pool: ChunkPool, blocks: Blocks, diarizer: Callable[[], Diarizer]) -> None:
+        self._info = info
+        self._pool = pool
+        self._blocks = blocks
+        self._diarizer = diarizer
+
+    def __call__(self, path: Path, facts: AudioFacts, options: TranscriptionOptions = DEFAULT_OPTIONS) -> Transcribed:
+        """See `ports.Transcriber`."""
+        wanted = settle_language(self._info, options.language)
+        told_apart = options.diarize and facts.channels == 1  # of two channels each is a speaker
+        assembly = Assembly(self._info, facts, wanted, self._diarizer() if told_apart else None)
+        with (
+            self._pool.open(tenant_id=options.tenant_id, hints=Hints(options.vocabulary)) as feed,
+            closing(feed.paced(self._blocks(path, facts))) as blocks,
+        ):
+            for piece, recognised in recognise(feed, pieces_of(self._info, blocks, facts.channels), wanted):
+                assembly.add(piece, recognised)
+        return Transcribed(assembly.finish(), _figures(facts, assembly, feed))
+
+    def stop(self) -> None:
+        """See `ports.SpeechPipeline`."""
+        self._pool.stop()
+
+    def close(self) -> None:
+        """See `ports.SpeechPipeline`."""
+        self._pool.close()
 
 
 def pieces_of(info: EngineInfo, blocks: Iterable[Samples], channels: int) -> Iterator[Piece]:
@@ -54,36 +87,48 @@ def pieces_of(info: EngineInfo, blocks: Iterable[Samples], channels: int) -> Ite
     return join_spans(pieces, info.max_chunk_s) if info.joins_spans else pieces
 
 
-def recognise(
-    engine: Engine, pieces: Iterable[Piece], language: str | None, hints: Hints
-) -> Iterator[tuple[Piece, Recognised]]:
-    """The pieces of one recording with what the engine heard in them.
+def recognise(feed: Feed, pieces: Iterable[Piece], language: str | None) -> Iterator[tuple[Piece, Recognised]]:
+    """The pieces of one recording, in their order, with what the engine heard in them.
 
     Without a language each channel's own is found first, where the engine can tell them apart.
     """
-    if language is None and isinstance(engine, DetectsLanguage):
-        told = tell_languages(pieces, engine)
-    else:
-        told = ((piece, None) for piece in pieces)
-    for batch in _batches(told):
-        for guess in dict.fromkeys(guess for _, guess in batch):
-            alike = [piece for piece, other in batch if other == guess]
-            chunks = [Chunk(piece.samples) for piece in alike]
-            heard = engine.transcribe(chunks, language=guess.language if guess else language, hints=hints)
-            for piece, recognised in zip(alike, heard, strict=True):
-                yield piece, _as_told(recognised, guess)
+    handed_in: deque[_HandedIn] = deque()
+    detects = language is None and feed.detects_language
+    for piece, guess in tell_languages(pieces, feed) if detects else ((piece, None) for piece in pieces):
+        chunk = Chunk(piece.samples)
+        while handed_in and (handed_in[0].task.answer.done() or not feed.has_room(chunk)):
+            yield handed_in.popleft().take(feed)
+        handed_in.append(_HandedIn(piece, guess, feed.submit(chunk, guess.language if guess else language)))
+    feed.finish()
+    while handed_in:
+        yield handed_in.popleft().take(feed)
+
+
+@dataclass(frozen=True, slots=True)
+class _HandedIn:
+    """A piece whose answer is to be taken yet; `guess`: the language that its channel was taken for."""
+
+    piece: Piece
+    guess: LanguageGuess | None
+    task: Task
+
+    def take(self, feed: Feed) -> tuple[Piece, Recognised]:
+        recognised = feed.take(self.task)
+        if self.guess is None:
+            return self.piece, recognised
+        told = replace(recognised, language=self.guess.language, language_probability=self.guess.probability)
+        return self.piece, told
 
 
 @dataclass(slots=True)
 class Assembly:
-    """Collects what was recognised in the pieces of one recording, in any order, and makes the transcript."""
+    """Collects what was recognised in the pieces of one recording, by channel in order, and makes the transcript."""
 
     info: EngineInfo
     facts: AudioFacts
     language: str | None  # what the caller asked for
-    diarize: bool = True  # whether to tell the speakers of a mono recording apart; each channel is one anyway
+    diarizer: Diarizer | None = None  # tells the speakers of a mono recording apart; else nobody listens for them
     segments: list[Segment] = field(default_factory=list)
-    voices: list[VoiceWindow] = field(default_factory=list)
     languages: dict[str, float] = field(default_factory=dict)  # seconds of speech in each
     probabilities: list[float] = field(default_factory=list)
     speech_s: float = 0.0
@@ -95,9 +140,9 @@ class Assembly:
             self.languages[spoken] = self.languages.get(spoken, 0.0) + piece.speech_s
         if recognised.language_probability is not None:
             self.probabilities.append(recognised.language_probability)
-        if self.diarize and self.facts.channels == 1:
+        if self.diarizer is not None:
             for part in piece.spans:
-                self.voices += describe_voice(piece.samples_of(part), part.span.start_s)
+                self.diarizer.listen(piece.samples_of(part), part.span.start_s)
         self.segments += segments_of(piece, recognised, self.facts.duration_s)
 
     def finish(self) -> Transcript:
@@ -119,10 +164,10 @@ class Assembly:
         if self.facts.channels > 1:
             yield from (replace(segment, speaker=str(segment.channel)) for segment in self.segments)
             return
-        if not self.diarize:
+        if self.diarizer is None:
             yield from self.segments  # one voice or several: nobody has listened for it
             return
-        voices = tell_apart(sorted(self.voices, key=lambda window: window.start_s))
+        voices = self.diarizer.voices()
         for segment in self.segments:
             yield from split_by_speaker(segment, voices)
 
@@ -143,18 +188,16 @@ class Assembly:
             )
 
 
-def _as_told(recognised: Recognised, guess: LanguageGuess | None) -> Recognised:
-    if guess is None:
-        return recognised
-    return replace(recognised, language=guess.language, language_probability=guess.probability)
+def _figures(facts: AudioFacts, assembly: Assembly, feed: Feed) -> WorkFigures:
+    fill = feed.batch_fill
+    return WorkFigures(
+        audio_s=round(facts.duration_s * facts.channels, 3),
+        speech_s=round(assembly.speech_s, 3),
+        device_s=round(feed.device_s, 6),
+        batch_fill=None if fill is None else round(fill, 4),
+    )
 
 
 def _mean_confidence(segments: Iterable[Segment]) -> float | None:
     known = [word.confidence for segment in segments for word in segment.words if word.confidence is not None]
     return sum(known) / len(known) if known else None
-
-
-def _batches(told: Iterable[Told]) -> Iterator[list[Told]]:
-    remaining = iter(told)
-    while batch := list(islice(remaining, _BATCH)):
-        yield batch

@@ -27,6 +27,7 @@ from callscribe.errors import Invalid, Unavailable
 
 _CHILD = Path(__file__).with_name("pocketsphinx_child.py")
 _MAX_PROCESSES = 2  # one per channel
+_CHUNKS_PER_PROCESS = 4  # at a time: the longest go first, so that the last ones to end are short
 _ANSWER_S = 120.0  # twenty seconds of speech take about five
 _STOP_S = 5.0
 _VARIANT = re.compile(r"\(\d+\)$")  # "the(2)": the second pronunciation
@@ -49,6 +50,7 @@ class PocketSphinx:
             device="cpu",
             min_sample_rate_hz=16_000,
             doubtful_below=0.28,
+            batch_chunks=_CHUNKS_PER_PROCESS * workers,
         )
 
     def transcribe(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callscribe.domain.transcripts import Segment, Word
+from callscribe.engines.base import Voices
 from callscribe.engines.spacing import join_words
 from callscribe.media.speech import SAMPLE_RATE_HZ
 
@@ -53,8 +54,23 @@ def describe_voice(samples: Array, start_s: float) -> Iterator[VoiceWindow]:
             yield VoiceWindow(begin_s, begin_s + len(window) / _FRAMES_PER_S, features)
 
 
+class TwoSpeakers:
+    """A `base.Diarizer` that needs no model."""
+
+    def __init__(self) -> None:
+        self._windows: list[VoiceWindow] = []
+
+    def listen(self, samples: Array, start_s: float) -> None:
+        """See `base.Diarizer`."""
+        self._windows += describe_voice(samples, start_s)
+
+    def voices(self) -> "TwoVoices":
+        """See `base.Diarizer`."""
+        return tell_apart(self._windows)
+
+
 @dataclass(frozen=True, slots=True)
-class Voices:
+class TwoVoices:
     """Who speaks when, by windows in order of their start. `leaning`: below 0 like speaker "0", above 0 like "1"."""
 
     starts_s: Array
@@ -79,7 +95,7 @@ class Voices:
         return "1" if float(self.leaning[covering].mean()) > 0 else "0"
 
 
-def tell_apart(windows: Sequence[VoiceWindow]) -> Voices:
+def tell_apart(windows: Sequence[VoiceWindow]) -> TwoVoices:
     """One or two voices among the windows of a recording; "0" is the one heard first."""
     starts, ends = (
         np.array([getattr(window, name) for window in windows], np.float32) for name in ("start_s", "end_s")
@@ -91,7 +107,7 @@ def tell_apart(windows: Sequence[VoiceWindow]) -> Voices:
         second = _second_cluster(sample)
         if _two_voices(sample, second):
             leaning = _lean(features, sample[~second].mean(axis=0), sample[second].mean(axis=0))
-    return Voices(starts, ends, leaning)
+    return TwoVoices(starts, ends, leaning)
 
 
 def split_by_speaker(segment: Segment, voices: Voices) -> Iterator[Segment]:
