@@ -32,18 +32,36 @@ class Alarms:
         alarm = cloudwatch.Alarm(
             self._scope,
             construct_id,
-            alarm_description=f"callscribe {self._settings.stage}: {meaning}",
+            alarm_description=self._description(meaning),
             metric=metric,
             threshold=threshold,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        if self._topic:
-            alarm.add_alarm_action(SnsAction(self._topic))
+        self._mail(alarm)
+
+    def add_silence(self, construct_id: str, metric: cloudwatch.Metric, meaning: str) -> None:
+        """An alarm for something that should happen, and did not within one period."""
+        alarm = cloudwatch.Alarm(
+            self._scope,
+            construct_id,
+            alarm_description=self._description(meaning),
+            metric=metric,
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        )
+        self._mail(alarm)
 
     def logged(
-        self, metric_name: str, pattern: IFilterPattern, log_groups: Mapping[str, ILogGroup]
+        self,
+        metric_name: str,
+        pattern: IFilterPattern,
+        log_groups: Mapping[str, ILogGroup],
+        *,
+        period: Duration = PERIOD,
     ) -> cloudwatch.Metric:
         """How often a pattern was logged, to whichever of the groups; they are given by the ids of their filters."""
         namespace = f"{names.SERVICE}/{self._settings.stage}"
@@ -56,7 +74,14 @@ class Alarms:
                 metric_namespace=namespace,
                 metric_name=metric_name,
             )
-        return cloudwatch.Metric(namespace=namespace, metric_name=metric_name, period=PERIOD, statistic="Sum")
+        return cloudwatch.Metric(namespace=namespace, metric_name=metric_name, period=period, statistic="Sum")
+
+    def _description(self, meaning: str) -> str:
+        return f"callscribe {self._settings.stage}: {meaning}"
+
+    def _mail(self, alarm: cloudwatch.Alarm) -> None:
+        if self._topic:
+            alarm.add_alarm_action(SnsAction(self._topic))
 
 
 def new_topic(scope: Construct, settings: StageSettings) -> Topic | None:

@@ -44,6 +44,7 @@ class AppStack(Stack):
         )
         self._monitor()
         self._outputs(variables.values)
+        self._exports()
         self._warn_without_workers()
 
     def _monitor(self) -> None:
@@ -89,8 +90,16 @@ class AppStack(Stack):
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
 
+    def _exports(self) -> None:
+        """What the GPU stack imports, in every stage: or none that has it could go on without it.
+
+        An export cannot go while it is imported, and a setting that removes a stack does not destroy it.
+        """
+        for value in (self.pipeline.work.queue_arn, self.pipeline.work.queue_url, self.pipeline.worker_role.role_arn):
+            self.export_value(value)
+
     def _warn_without_workers(self) -> None:
-        if not self._settings.is_local:
+        if not self._settings.is_local and not self._settings.gpu:
             Annotations.of(self).add_warning_v2(
                 "callscribe:no-workers",
                 "This stage has no GPU pool: nothing will transcribe until a worker process with the role"

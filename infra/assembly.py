@@ -10,6 +10,7 @@ from callscribe import names
 from infra.app_stack import AppStack
 from infra.data_stack import DataStack
 from infra.door_stack import DoorStack
+from infra.gpu_stack import STAGE_TAG, GpuStack
 from infra.settings import from_context
 
 
@@ -26,6 +27,8 @@ def build_app(context: Mapping[str, Any] | None = None, *, outdir: str | None = 
     running = AppStack(app, f"{prefix}-App", settings=settings, data=data, env=environment)
     if settings.door:
         DoorStack(app, f"{prefix}-Door", settings=settings, data=data, app=running, env=environment)
-    Tags.of(app).add("callscribe:stage", settings.stage)
+    if settings.gpu:
+        GpuStack(app, f"{prefix}-Gpu", settings=settings, data=data, app=running, env=environment)
+    Tags.of(app).add(STAGE_TAG, settings.stage)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

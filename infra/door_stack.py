@@ -21,6 +21,7 @@ from infra.data_stack import DataStack
 from infra.dialects import PARTS
 from infra.findings import CFN_LINT, acknowledge
 from infra.functions import log_group
+from infra.network import PUBLIC_SUBNETS, network, only_tls_out
 from infra.permissions import Grants
 from infra.runtime import variables_of
 from infra.settings import StageSettings
@@ -54,7 +55,7 @@ class DoorStack(Stack):
         # Also where a domain makes it needless: an export cannot go while the deployed door still imports it.
         app.export_value(app.api.http_api.api_endpoint)
         self.logs = log_group(self, "Logs", settings)
-        self.vpc = self._given_vpc() if settings.door_vpc_id else self._own_vpc()
+        self.vpc = network(self, settings, vpc_id=settings.door_vpc_id, subnet_ids=settings.door_subnet_ids)
         task = self._task()
         service = self._service(task)
         self._grant(task)
@@ -64,34 +65,6 @@ class DoorStack(Stack):
         self._watch(service, balancer, targets)
         CfnOutput(self, "DoorUrl", value=f"https://{settings.door_domain_name}")
         CfnOutput(self, "DoorTarget", value=balancer.load_balancer_dns_name)
-
-    def _own_vpc(self) -> ec2.IVpc:
-        """Two zones, public subnets, no NAT: the tasks reach AWS by addresses of their own, nobody reaches them."""
-        public = ec2.SubnetConfiguration(
-            name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24, map_public_ip_on_launch=False
-        )
-        vpc = ec2.Vpc(self, "Vpc", max_azs=2, nat_gateways=0, subnet_configuration=[public])
-        # Both are free, and keep recordings off the internet gateway.
-        vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
-        vpc.add_gateway_endpoint("Table", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
-        logs = log_group(self, "RefusedConnections", self._settings)
-        vpc.add_flow_log(
-            "Refused",
-            destination=ec2.FlowLogDestination.to_cloud_watch_logs(logs),
-            traffic_type=ec2.FlowLogTrafficType.REJECT,
-        )
-        return vpc
-
-    def _given_vpc(self) -> ec2.IVpc:
-        subnets = list(self._settings.door_subnet_ids)
-        return ec2.Vpc.from_vpc_attributes(
-            self,
-            "Vpc",
-            vpc_id=str(self._settings.door_vpc_id),
-            # CDK wants a zone for each; their names appear nowhere in the template.
-            availability_zones=[f"zone-{number}" for number, _ in enumerate(subnets)],
-            public_subnet_ids=subnets,
-        )
 
     def _task(self) -> ecs.FargateTaskDefinition:
         task = ecs.FargateTaskDefinition(
@@ -113,7 +86,10 @@ class DoorStack(Stack):
 
     def _container(self, task: ecs.FargateTaskDefinition) -> ecs.ContainerDefinition:
         image = ecs.ContainerImage.from_asset(
-            str(ROOT), file="functions/door/Dockerfile", platform=Platform.LINUX_ARM64
+            str(ROOT),
+            file="functions/door/Dockerfile",
+            platform=Platform.LINUX_ARM64,
+            exclude=["functions/transcribe_worker"],
         )
         container = task.add_container(
             "Door",
@@ -145,8 +121,7 @@ class DoorStack(Stack):
 
     def _service(self, task: ecs.FargateTaskDefinition) -> ecs.FargateService:
         cluster = ecs.Cluster(self, "Cluster", vpc=self.vpc, container_insights_v2=ecs.ContainerInsights.ENABLED)
-        group = ec2.SecurityGroup(self, "TaskGroup", vpc=self.vpc, allow_all_outbound=False, description="the door")
-        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS endpoints")
+        group = only_tls_out(self, "TaskGroup", self.vpc, "the door")
         return ecs.FargateService(
             self,
             "Service",
@@ -154,7 +129,7 @@ class DoorStack(Stack):
             task_definition=task,
             security_groups=[group],
             assign_public_ip=True,
-            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+            vpc_subnets=PUBLIC_SUBNETS,
             min_healthy_percent=100,
             max_healthy_percent=200,
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
@@ -178,7 +153,7 @@ class DoorStack(Stack):
             vpc=self.vpc,
             internet_facing=True,
             security_group=group,
-            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+            vpc_subnets=PUBLIC_SUBNETS,
             idle_timeout=Duration.seconds(settings.door_wait_s + _ANSWER_S),
             deletion_protection=settings.door_deletion_protection,
             drop_invalid_header_fields=True,

@@ -34,7 +34,7 @@ CHECKOV = {
     "CKV_AWS_18": "bucket access logs: whoever wants a log of reads turns on CloudTrail data events",
     "CKV_AWS_27": "queues are encrypted (SSE-SQS); S3 cannot send to a queue under the AWS managed KMS key",
     "CKV_AWS_115": "reserved concurrency is a setting: a new account has ten, of which nothing may be set aside",
-    "CKV_AWS_116": "only the sweeper is invoked asynchronously, and it runs again; queues and stream have theirs",
+    "CKV_AWS_116": "only those with a clock are invoked asynchronously, and run again; queues and stream have theirs",
     "CKV_AWS_117": "no function needs a VPC: each reaches AWS by its role, and receivers through the outbound guard",
     "CKV_AWS_119": f"table: {_OWN_KMS_KEY} needs rights on it",
     "CKV_AWS_149": f"secret: {_OWN_KMS_KEY} needs rights on it",

@@ -29,7 +29,7 @@ RUNTIME = Runtime.PYTHON_3_13
 CORE = LayerSource(
     lock=ROOT / "layers/core/requirements.txt",
     package=ROOT / "layers/core/python/callscribe",
-    left_out=frozenset({"engines", "cli", "client.py"}),  # for the worker and people's machines only
+    left_out=frozenset({"engines", "cli", "client.py", "costs"}),  # for the worker and people's machines only
 )
 MEDIA = LayerSource(lock=ROOT / "layers/media/requirements.txt")
 DOCUMENTS = LayerSource(lock=ROOT / "layers/documents/requirements.txt")

@@ -1,6 +1,7 @@
 """The grants that functions and the worker get, each by the actions it needs and nothing wider."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aws_cdk import Aws, Stack
 from aws_cdk.aws_dynamodb import ITable
@@ -85,6 +86,28 @@ class Grants:
             self.role, {finding: "the operator named this bucket; each tenant's own prefixes are checked in code"}
         )
         return self.allow(READ_VERSION, f"{arn}/*").allow(["s3:ListBucket"], arn)
+
+    def own(
+        self,
+        actions: Sequence[str],
+        service: str,
+        resource: str,
+        *,
+        reason: str,
+        conditions: Mapping[str, Any] | None = None,
+    ) -> "Grants":
+        """Things of this account and region whose names are not known before; `resource` such as `job/*`.
+
+        Written out, not by Stack.format_arn: cdk-nag names the finding by the same text, also where the region is set.
+        """
+        arn = f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}"
+        finding = (
+            f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:{service}:<AWS::Region>:<AWS::AccountId>:{resource}]"
+        )
+        acknowledge(self.role, {finding: reason})
+        statement = PolicyStatement(actions=list(actions), resources=[arn], conditions=conditions)
+        self.role.add_to_principal_policy(statement)
+        return self
 
     def secret(self, secret: ISecret) -> "Grants":
         """Read a secret."""

@@ -48,6 +48,20 @@ an error that names the setting, the value and what is allowed. Names that hold 
 | `door_wait_s` | `900` | seconds that a call may wait for its answer at the door, 30 to 3500 |
 | `door_max_tasks` | `4` | containers at most, 1 to 50; one runs always |
 | `door_deletion_protection` | `true` | refuse to delete the door's load balancer, whose name DNS records hold |
+| `gpu` | `true` (`false` on target `local`) | deploy the pool of GPU workers, which is empty while there is no work |
+| `gpu_engine` | `faster-whisper` | the workers' speech engine, `faster-whisper` or `transformers` |
+| `gpu_model` | `whisper-large-v3-turbo` | its model, as `callscribe models list` names it; becomes part of the image |
+| `gpu_instance_types` | `g6.xlarge,g5.xlarge,g4dn.xlarge` | machines with one GPU; on demand, the first goes first |
+| `gpu_spot` | `true` | ask for spot machines first, on demand behind them (`false`: on demand only) |
+| `gpu_max_workers` | `10` | workers at most, one to a machine, 1 to 100 |
+| `gpu_hold_s` | `0` | seconds that work may wait for more of it while there is no worker, 0 to 86400 |
+| `gpu_target_wait_s` | `600` | seconds in which the workers shall have done what waits, 60 to 86400 |
+| `gpu_cooldown_s` | `300` | seconds after a change before there are fewer workers, 0 to 3600 |
+| `gpu_idle_s` | `300` | seconds without work after which the last workers go, 0 to 86400 |
+| `gpu_vpc_id` | a VPC of its own | VPC to put the workers into; goes with `gpu_subnet_ids` |
+| `gpu_subnet_ids` | two of its own | subnets of `gpu_vpc_id`, in two zones or more, that give addresses or have NAT |
+| `gpu_runaway_hours` | `3` | hours that workers may be there without work before an alarm, 1 to 24 |
+| `gpu_budget_usd` | none | dollars a month for machines, 1 to 1000000: mail to `alarm_email` at 80 % and 100 % |
 | `alarm_email` | none | where alarms are mailed to; the receiver confirms once |
 """
 
@@ -61,6 +75,13 @@ from typing import Any, get_args, get_type_hints
 from callscribe import names
 
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90)
+# By engine, of those whose image functions/transcribe_worker/Dockerfile can build; as in the package's own catalogue.
+GPU_MODELS = {
+    "faster-whisper": ("whisper-large-v3-turbo", "whisper-large-v3", "whisper-small"),
+    "transformers": ("parakeet-tdt-0.6b-v3",),
+}
+# Sizes with one GPU, and their vCPUs; the same in all families that are taken.
+GPU_VCPUS = {"xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32, "16xlarge": 64}
 _HIGHEST_DEADLINE_S = 604_800
 _RUNTIME_FIELDS = (
     "stage",
@@ -138,6 +159,20 @@ class StageSettings:
     door_wait_s: int = names.DOOR_WAIT_S
     door_max_tasks: int = 4
     door_deletion_protection: bool = True
+    gpu: bool = True
+    gpu_engine: str = "faster-whisper"
+    gpu_model: str = "whisper-large-v3-turbo"
+    gpu_instance_types: tuple[str, ...] = ("g6.xlarge", "g5.xlarge", "g4dn.xlarge")
+    gpu_spot: bool = True
+    gpu_max_workers: int = 10
+    gpu_hold_s: int = 0
+    gpu_target_wait_s: int = 600
+    gpu_cooldown_s: int = 300
+    gpu_idle_s: int = 300
+    gpu_vpc_id: str | None = None
+    gpu_subnet_ids: tuple[str, ...] = ()
+    gpu_runaway_hours: int = 3
+    gpu_budget_usd: int | None = None
     alarm_email: str | None = None
 
     def __post_init__(self) -> None:
@@ -148,6 +183,7 @@ class StageSettings:
         _check_certificates(self)
         _check_waiting(self)
         _check_door(self)
+        _check_gpu(self)
 
     @property
     def is_local(self) -> bool:
@@ -173,6 +209,7 @@ def from_context(context: Mapping[str, Any]) -> StageSettings:
     values = {name: _parse(name, value, types_by_name[name]) for name, value in own.items()}
     if values.get("target") == "local":
         values.setdefault("stage", "local")
+        values.setdefault("gpu", False)
     return StageSettings(**values)
 
 
@@ -210,7 +247,12 @@ def _parse_one(name: str, value: Any, kind: type) -> Any:
 
 
 def _check_choices(settings: StageSettings) -> None:
-    choices: dict[str, tuple[Any, ...]] = {"target": ("aws", "local"), "log_retention_days": LOG_RETENTION_DAYS}
+    choices: dict[str, tuple[Any, ...]] = {
+        "target": ("aws", "local"),
+        "log_retention_days": LOG_RETENTION_DAYS,
+        "gpu_engine": tuple(GPU_MODELS),
+        "gpu_model": GPU_MODELS.get(settings.gpu_engine, ()),
+    }
     for name, allowed in choices.items():
         value = getattr(settings, name)
         if value not in allowed:
@@ -237,6 +279,12 @@ _PATTERNS = {
     "door_certificate_arn": (r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/\S+", "the ARN of an ACM certificate"),
     "door_vpc_id": (r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", "a VPC's id such as vpc-0123456789abcdef0"),
     "door_subnet_ids": (r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "ids of subnets"),
+    "gpu_instance_types": (
+        rf"(g4dn|g5|g6|g6e)\.({'|'.join(GPU_VCPUS)})",
+        "machines with one NVIDIA GPU: g4dn, g5, g6 and g6e from xlarge to 16xlarge, but no 12xlarge",
+    ),
+    "gpu_vpc_id": (r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", "a VPC's id such as vpc-0123456789abcdef0"),
+    "gpu_subnet_ids": (r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "ids of subnets"),
     "alarm_email": (r"[^\s@]+@[^\s@]+\.[^\s@]+", "an e-mail address"),
 }
 
@@ -271,6 +319,13 @@ def _check_numbers(settings: StageSettings) -> None:
         "refresh_life_s": (900, 7_776_000),
         "door_wait_s": (30, 3_500),
         "door_max_tasks": (1, 50),
+        "gpu_max_workers": (1, 100),
+        "gpu_hold_s": (0, 86_400),
+        "gpu_target_wait_s": (60, 86_400),
+        "gpu_cooldown_s": (0, 3_600),
+        "gpu_idle_s": (0, 86_400),
+        "gpu_runaway_hours": (1, 24),
+        "gpu_budget_usd": (1, 1_000_000),
     }
     for name, (lowest, highest) in ranges.items():
         value = getattr(settings, name)
@@ -323,3 +378,15 @@ def _check_door(settings: StageSettings) -> None:
         raise BadSetting("door", "true", "the door speaks TLS only: set door_domain_name and door_certificate_arn")
     if bool(settings.door_vpc_id) != bool(settings.door_subnet_ids) or len(settings.door_subnet_ids) == 1:
         raise BadSetting("door_vpc_id", settings.door_vpc_id, "it goes with door_subnet_ids, two or more")
+
+
+def _check_gpu(settings: StageSettings) -> None:
+    if settings.gpu and settings.is_local:
+        raise BadSetting("gpu", "true", "the laptop cloud has no AWS Batch: its worker is a process beside it")
+    types = settings.gpu_instance_types
+    if not types or len(set(types)) < len(types):
+        raise BadSetting("gpu_instance_types", ",".join(types), "allowed are one or more, each once")
+    if bool(settings.gpu_vpc_id) != bool(settings.gpu_subnet_ids) or len(settings.gpu_subnet_ids) == 1:
+        raise BadSetting("gpu_vpc_id", settings.gpu_vpc_id, "it goes with gpu_subnet_ids, two or more")
+    if settings.gpu_budget_usd is not None and not settings.alarm_email:
+        raise BadSetting("gpu_budget_usd", settings.gpu_budget_usd, "it needs alarm_email to mail to")

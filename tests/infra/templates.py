@@ -51,7 +51,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Stage:
-    """Both stacks of one synthesised stage."""
+    """The two stacks that every synthesised stage has."""
 
     folder: Path
     name: str
@@ -97,6 +97,24 @@ class Stage:
 
     def output(self, name: str) -> str:
         return str(self.app.outputs[name]["Value"])
+
+
+@dataclass(frozen=True)
+class WithGpu(Stage):
+    """A stage with its pool of workers."""
+
+    @cached_property
+    def gpu(self) -> Template:
+        file = self.folder / f"Callscribe-{self.name}-Gpu.template.json"
+        return Template("Gpu", file, self.data.exports | self.app.exports)
+
+    def resources(self, kind: str) -> dict[str, Json]:
+        return super().resources(kind) | self.gpu.resources(kind)
+
+    def one(self, kind: str) -> Json:
+        """The only one of its kind in the pool's own stack."""
+        (found,) = self.gpu.resources(kind).values()
+        return found
 
 
 def listed(value: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from callscribe.dialects import front
 from callscribe.dialects.presign import routes
 from infra.settings import StageSettings
 from tests.infra.conftest import WITHOUT_LAYERS
-from tests.infra.templates import Stage, listed, role_of
+from tests.infra.templates import Stage, WithGpu, listed, role_of
 
 CHOICES: dict[str, Any] = {
     "target": "aws",
@@ -47,17 +48,41 @@ CHOICES: dict[str, Any] = {
     "transcription_failed_text": "The transcription failed",
     "basic_everywhere": "false",
     "refresh_life_s": "86400",
+    "gpu": "true",
+    "gpu_engine": "transformers",
+    "gpu_model": "parakeet-tdt-0.6b-v3",
+    "gpu_instance_types": "g6.2xlarge,g5.xlarge",
+    "gpu_spot": "false",
+    "gpu_max_workers": "3",
+    "gpu_hold_s": "900",
+    "gpu_target_wait_s": "1200",
+    "gpu_cooldown_s": "60",
+    "gpu_idle_s": "120",
+    "gpu_vpc_id": "vpc-0123456789abcdef0",
+    "gpu_subnet_ids": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "gpu_runaway_hours": "6",
+    "gpu_budget_usd": "500",
     "alarm_email": "operator@example.com",
 }
 
 
 @pytest.fixture(scope="module")
-def chosen(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from infra.assembly import build_app
 
     folder = tmp_path_factory.mktemp("chosen")
     build_app({**CHOICES, **WITHOUT_LAYERS}, outdir=str(folder)).synth()  # fails on any finding of cdk-nag
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chosen(folder: Path) -> Stage:
     return Stage(folder, "chosen")
+
+
+@pytest.fixture(scope="module")
+def pool(folder: Path) -> WithGpu:
+    return WithGpu(folder, "chosen")
 
 
 def test_the_custom_domain_is_mapped_and_named_in_links(chosen: Stage) -> None:
@@ -200,6 +225,57 @@ def test_the_topic_takes_what_the_accounts_alarms_publish_and_nothing_in_the_cle
         "StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"},
         "ArnLike": {"aws:SourceArn": "arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:*"},
     }
+
+
+def test_workers_run_on_what_is_chosen_on_demand_only(pool: WithGpu) -> None:
+    environments = [each["ComputeResources"] for each in pool.gpu.resources("AWS::Batch::ComputeEnvironment").values()]
+    assert [(each["Type"], each["InstanceTypes"]) for each in environments] == [
+        ("EC2", ["g6.2xlarge"]),
+        ("EC2", ["g5.xlarge"]),
+    ]
+    assert [each["MaxvCpus"] for each in environments] == [3 * 8, 3 * 4]
+    assert all(each["Subnets"] == CHOICES["gpu_subnet_ids"].split(",") for each in environments)
+    assert not pool.gpu.resources("AWS::EC2::VPC")
+    assert pool.one("AWS::EC2::SecurityGroup")["VpcId"] == CHOICES["gpu_vpc_id"]
+
+
+def test_the_workers_image_has_the_chosen_engine_and_model(pool: WithGpu) -> None:
+    assets = json.loads((pool.folder / "Callscribe-chosen-Gpu.assets.json").read_text())
+    (image,) = assets["dockerImages"].values()
+    assert image["source"]["dockerBuildArgs"] == {"ENGINE": "transformers", "MODEL": "parakeet-tdt-0.6b-v3"}
+    container = pool.one("AWS::Batch::JobDefinition")["ContainerProperties"]
+    told = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
+    assert told[names.ENV_ENGINE] == "transformers"
+    assert told[names.ENV_MODEL_DIR] == "/opt/models/parakeet-tdt-0.6b-v3"
+
+
+def test_the_number_of_workers_follows_the_chosen_policy(pool: WithGpu) -> None:
+    function = pool.one("AWS::Lambda::Function")
+    assert json.loads(function["Environment"]["Variables"][names.ENV_SCALING]) == {
+        "max_workers": 3,
+        "target_wait_s": 1200,
+        "hold_s": 900,
+        "cooldown_s": 60,
+        "idle_s": 120,
+    }
+    assert function["ReservedConcurrentExecutions"] == 1  # this account has some to set aside
+
+
+def test_the_pools_alarms_are_mailed_by_the_topic_of_the_others_which_it_does_not_import(pool: WithGpu) -> None:
+    (topic,) = pool.app.resources("AWS::SNS::Topic").values()
+    arn = f"arn:<AWS::Partition>:sns:{CHOICES['region']}:<AWS::AccountId>:{topic['TopicName']}"
+    alarms = pool.gpu.resources("AWS::CloudWatch::Alarm").values()
+    assert all(alarm["AlarmActions"] == [arn] for alarm in alarms)
+    assert [alarm["Period"] for alarm in alarms if alarm["MetricName"] == "WorkersWithoutWork"] == [6 * 3600]
+
+
+def test_the_budget_counts_the_stages_machines_and_mails_before_it_is_spent(pool: WithGpu) -> None:
+    budget = pool.one("AWS::Budgets::Budget")
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 500, "Unit": "USD"}
+    assert budget["Budget"]["CostFilters"]["TagKeyValue"] == ["user:callscribe:stage$chosen"]
+    notices = budget["NotificationsWithSubscribers"]
+    assert [notice["Notification"]["Threshold"] for notice in notices] == [80, 100]
+    assert {notice["Subscribers"][0]["Address"] for notice in notices} == {"operator@example.com"}
 
 
 def test_everything_is_in_the_one_region(chosen: Stage) -> None:

@@ -58,6 +58,8 @@ VARIABLES: dict[str, set[str]] = {
     "callback_queue": {names.ENV_CALLBACK_QUEUE},
     "fetch_queue": {names.ENV_FETCH_QUEUE},
     "keyring": {names.ENV_ROOT_KEYS_SECRET},
+    "work_gauge": {names.ENV_WORK_QUEUE},
+    "worker_pool": {names.ENV_WORKER_POOL},
     "task_reports": set(),
     "webhooks": set(),
     "downloader": set(),
@@ -91,6 +93,7 @@ def deployed() -> dict[str, Path]:
     """Every function's name and the source of its handler; the dialects share one."""
     folders = {path.parent.name: path for path in (ROOT / "functions").glob("*/handler.py")}
     shared = folders.pop("api")
+    del folders["scale_workers"]  # stands in the stack of the GPU workers: see test_gpu
     return {**folders, **{f"api_{dialect}": shared for dialect in names.DIALECTS}}
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from callscribe.domain.scaling import ScalingSettings
+from callscribe.engines.catalogue import CATALOGUE
 from callscribe.wiring import parse_settings
 from infra import settings as module
 from infra.bundling import ROOT
-from infra.settings import BadSetting, StageSettings, from_context
+from infra.settings import GPU_MODELS, BadSetting, StageSettings, from_context
 
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
 
@@ -100,6 +102,24 @@ def test_the_defaults_are_those_of_the_running_code() -> None:
     for name in told.keys() - {"stage", "allow_loopback"}:
         assert getattr(StageSettings(), name) == getattr(parse_settings({}), name)
         assert f"| `{name}` | `{json.dumps(told[name])}` |" in str(module.__doc__)
+
+
+def test_the_pools_defaults_are_those_of_the_policy() -> None:
+    policy, settings = ScalingSettings(), StageSettings()
+    for name in ("max_workers", "target_wait_s", "hold_s", "cooldown_s", "idle_s"):
+        assert getattr(settings, f"gpu_{name}") == getattr(policy, name), name
+
+
+def test_the_models_to_choose_from_are_those_of_the_catalogue_by_engine() -> None:
+    of_engine = {engine: tuple(m.name for m in CATALOGUE.values() if m.engine == engine) for engine in GPU_MODELS}
+    assert of_engine == GPU_MODELS
+    assert not [name for models in GPU_MODELS.values() for name in models if CATALOGUE[name].revision is None]
+
+
+def test_there_is_a_pool_on_aws_and_none_on_the_laptop_unless_it_is_told_otherwise() -> None:
+    assert from_context({}).gpu
+    assert not from_context({"gpu": "false"}).gpu
+    assert not from_context({"target": "local"}).gpu
 
 
 def test_a_transcript_that_nobody_fetches_is_gone_within_fifteen_minutes_whatever_is_chosen() -> None:
@@ -192,6 +212,31 @@ def test_a_certificate_of_the_stages_region_is_taken_and_any_while_the_region_is
         ({"transcription_failed_text": "two\nlines"}, "transcription_failed_text=two", "no control character"),
         ({"basic_everywhere": "no"}, "basic_everywhere=no", "true and false"),
         ({"refresh_life_s": "60"}, "refresh_life_s=60", "900 to 7776000"),
+        ({"gpu": "true", "target": "local"}, "gpu=true", "no AWS Batch"),
+        ({"gpu_engine": "pocketsphinx"}, "gpu_engine=pocketsphinx", "allowed are faster-whisper, transformers"),
+        ({"gpu_model": "whisper-huge"}, "gpu_model=whisper-huge", "whisper-large-v3-turbo, whisper-large-v3"),
+        ({"gpu_engine": "transformers"}, "gpu_model=whisper-large-v3-turbo", "allowed are parakeet-tdt-0.6b-v3"),
+        ({"gpu_instance_types": "g6.12xlarge"}, "gpu_instance_types=g6.12xlarge", "one NVIDIA GPU"),
+        ({"gpu_instance_types": "g5g.xlarge"}, "gpu_instance_types=g5g.xlarge", "one NVIDIA GPU"),
+        ({"gpu_instance_types": ""}, "gpu_instance_types=", "one or more"),
+        ({"gpu_instance_types": "g6.xlarge,g6.xlarge"}, "gpu_instance_types=g6.xlarge,g6.xlarge", "each once"),
+        ({"gpu_spot": "sometimes"}, "gpu_spot=sometimes", "true and false"),
+        ({"gpu_max_workers": "0"}, "gpu_max_workers=0", "1 to 100"),
+        ({"gpu_hold_s": "-1"}, "gpu_hold_s=-1", "0 to 86400"),
+        ({"gpu_target_wait_s": "5"}, "gpu_target_wait_s=5", "60 to 86400"),
+        ({"gpu_cooldown_s": "4000"}, "gpu_cooldown_s=4000", "0 to 3600"),
+        ({"gpu_idle_s": "-1"}, "gpu_idle_s=-1", "0 to 86400"),
+        ({"gpu_vpc_id": "vpc-0123456789abcdef0"}, "gpu_vpc_id=vpc-0123456789abcdef0", "gpu_subnet_ids, two or more"),
+        ({"gpu_vpc_id": "mine"}, "gpu_vpc_id=mine", "a VPC's id"),
+        ({"gpu_subnet_ids": "subnet-01234567,subnet-89abcdef"}, "gpu_vpc_id=None", "gpu_subnet_ids, two or more"),
+        (
+            {"gpu_vpc_id": "vpc-01234567", "gpu_subnet_ids": "subnet-01234567"},
+            "gpu_vpc_id=vpc-01234567",
+            "two or more",
+        ),
+        ({"gpu_runaway_hours": "25"}, "gpu_runaway_hours=25", "1 to 24"),
+        ({"gpu_budget_usd": "0", "alarm_email": "a@example.com"}, "gpu_budget_usd=0", "1 to 1000000"),
+        ({"gpu_budget_usd": "100"}, "gpu_budget_usd=100", "needs alarm_email"),
         ({"alarm_email": "nobody"}, "alarm_email=nobody", "e-mail"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
