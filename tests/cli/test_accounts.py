@@ -143,6 +143,16 @@ def test_sources_are_set_and_rubbish_is_refused(run: Run, tenant_id: str) -> Non
     assert refused.exit_code == ExitCode.USAGE
 
 
+def test_a_vocabulary_is_set_and_shown_and_rubbish_is_refused(run: Run, service: Service, tenant_id: str) -> None:
+    shown = _json(run, "tenants", "set-vocabulary", "Callscribe", "Müller & Söhne", "--tenant", tenant_id)
+    assert shown["vocabulary"] == ["Callscribe", "Müller & Söhne"]
+    assert accounts.get_tenant(service.deps, tenant_id).vocabulary == ("Callscribe", "Müller & Söhne")
+    for rubbish in (["x" * 65], [" x"], ["a\nb"], [""], [f"term{number}" for number in range(101)]):
+        refused = run("tenants", "set-vocabulary", "--tenant", tenant_id, "--", *rubbish)
+        assert (refused.exit_code, "vocabulary" in refused.stderr) == (ExitCode.USAGE, True)
+    assert _json(run, "tenants", "set-vocabulary", "--tenant", tenant_id)["vocabulary"] == []
+
+
 def test_a_user_is_made_with_a_password_from_stdin_and_logs_in(service: Service, run: Run, tenant_id: str) -> None:
     stage = Stage(name="local", base_url=service.base_url, tenant_id=tenant_id)
     tools = Tools(find_stage=lambda _name: stage, open_deps=lambda _stage: service.deps)

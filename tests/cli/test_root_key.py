@@ -13,6 +13,7 @@ from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from callscribe import wiring
+from callscribe.adapters.aws import clients
 from callscribe.adapters.aws.secrets import load_root_keys
 from callscribe.cli import app
 from callscribe.cli.edge import ExitCode
@@ -92,5 +93,6 @@ def test_without_credentials_a_rotation_is_not_authorised(monkeypatch: pytest.Mo
     # Sessions and clients of earlier tests remember credentials.
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     wiring._client_of.cache_clear()
+    clients._session.cache_clear()
     done = rotate("--yes")
     assert (done.exit_code, "AWS_PROFILE" in done.stderr) == (ExitCode.NOT_AUTHORISED, True)

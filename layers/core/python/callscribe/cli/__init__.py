@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from callscribe.cli import callbacks, jobs, keys, ledger, recordings, root_key, tenants, transcribe, users
+from callscribe.cli import (
+    callbacks,
+    cost,
+    doctor,
+    jobs,
+    keys,
+    ledger,
+    models,
+    recordings,
+    root_key,
+    tenants,
+    transcribe,
+    users,
+)
 from callscribe.cli.edge import EXIT_CODES_HELP, CommandEdge
 from callscribe.cli.session import Options, Session, Tools
 
@@ -28,8 +41,11 @@ app.add_typer(recordings.app, name="recordings")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(callbacks.app, name="callbacks")
 app.add_typer(root_key.app, name="root-key")
+app.add_typer(models.app, name="models")
 app.command("transcribe")(transcribe.transcribe)
 app.command("result")(transcribe.result)
+app.command("cost")(cost.cost)
+app.command("doctor")(doctor.doctor)
 
 
 StageOption = Annotated[

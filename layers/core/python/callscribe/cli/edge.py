@@ -1,5 +1,6 @@
 """The command line's edge: every error of ours becomes one line on stderr and an exit code."""
 
+import sys
 from enum import IntEnum
 from typing import Any
 
@@ -15,6 +16,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     JOB_FAILED = 1
+    FOUND_MISSING = 1
     USAGE = 2
     NOT_AUTHORISED = 3
     UNREACHABLE = 4
@@ -24,7 +26,8 @@ class ExitCode(IntEnum):
 
 
 EXIT_CODES_HELP = (
-    "**Exit codes**: 0 done · 1 a recording could not be transcribed, or a receiver did not accept · "
+    "**Exit codes**: 0 done · 1 a recording could not be transcribed, or a receiver did not accept, "
+    "or `doctor` found something missing · "
     "2 the command is not right, or a file is no recording or cannot be read · 3 not authorised · "
     "4 service unreachable · 5 timed out waiting (the job goes on: `callscribe result`) · "
     "6 refused by the service, or not found · 7 a result could not be written (it is kept: `callscribe result`). "
@@ -58,8 +61,6 @@ class CommandEdge(TyperGroup):
 
 def exit_code(error: errors.CallscribeError) -> ExitCode:
     """The code of the nearest class in the table."""
-    from callscribe import client
-
     codes: dict[type[BaseException], ExitCode] = {
         UsageError: ExitCode.USAGE,
         NotWritten: ExitCode.NOT_WRITTEN,
@@ -68,9 +69,14 @@ def exit_code(error: errors.CallscribeError) -> ExitCode:
         errors.Forbidden: ExitCode.NOT_AUTHORISED,
         errors.Unavailable: ExitCode.UNREACHABLE,
         errors.OutboundFailed: ExitCode.UNREACHABLE,
-        client.NotAuthorised: ExitCode.NOT_AUTHORISED,
-        client.ServiceUnavailable: ExitCode.UNREACHABLE,
-        client.WaitedTooLong: ExitCode.TIMED_OUT,
         errors.CallscribeError: ExitCode.REFUSED,
     }
+    if "callscribe.client" in sys.modules:  # who has not loaded it has none of its errors, nor perhaps its packages
+        from callscribe import client
+
+        codes |= {
+            client.NotAuthorised: ExitCode.NOT_AUTHORISED,
+            client.ServiceUnavailable: ExitCode.UNREACHABLE,
+            client.WaitedTooLong: ExitCode.TIMED_OUT,
+        }
     return next(codes[kind] for kind in type(error).__mro__ if kind in codes)

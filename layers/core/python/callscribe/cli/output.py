@@ -68,8 +68,8 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns as wide as their content; nothing is ever cut, so that it can be copied."""
     cells = [[clean(cell) for cell in row] for row in (titles, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+    emit("".join(f"{line.rstrip()}\n" for line in lines))  # cleaned cell by cell: `line` would close the gaps
 
 
 def cell(value: Any) -> str:

@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 import typer
 
 from callscribe.cli.edge import UsageError
-from callscribe.cli.stages import LOCAL_FILE, Stage, find_stage, open_deps
+from callscribe.cli.stages import LOCAL_FILE, Stage, find_stage, open_account, open_deps
 from callscribe.errors import Unavailable
 
 if TYPE_CHECKING:
     from callscribe.client import Client
     from callscribe.ports import Deps
+    from callscribe.services.diagnosis import Account
 
 _LAPTOP_TIMEOUT_S = 2.0
 
@@ -36,6 +37,7 @@ class Tools:
 
     find_stage: Callable[[str | None], Stage | None] = find_stage
     open_deps: "Callable[[Stage], Deps]" = open_deps
+    open_account: "Callable[[], Account]" = open_account
     retry_delay_s: float = 0.5
 
 

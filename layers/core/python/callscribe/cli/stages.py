@@ -15,6 +15,7 @@ from callscribe.errors import Unauthenticated, Unavailable
 if TYPE_CHECKING:
     from callscribe.adapters.aws.secrets import RootKeys
     from callscribe.ports import Deps
+    from callscribe.services.diagnosis import Account
 
 LOCAL_FILE = Path(".callscribe/local.json")
 _NOT_THERE = frozenset({"ResourceNotFoundException", "ValidationError"})
@@ -68,6 +69,13 @@ def open_deps(stage: Stage) -> "Deps":
         return wiring.operator_deps(stage.outputs)
     except RuntimeError as error:
         raise UsageError(f"the outputs of the stage {stage.name} are not complete: {error}") from error
+
+
+def open_account() -> "Account":
+    """The AWS account and region that the operator's credentials name."""
+    from callscribe.adapters.aws.account import AwsAccount
+
+    return AwsAccount()
 
 
 def rotate_root_key(stage: Stage, *, new_key: str, now_ms: int) -> "RootKeys":

@@ -129,6 +129,23 @@ def set_sources(
     _show(accounts.change_tenant(session.deps, tenant_id, source_uris=tuple(uri or ())), output)
 
 
+@app.command("set-vocabulary")
+def set_vocabulary(
+    ctx: typer.Context,
+    term: Annotated[
+        list[str] | None, typer.Argument(metavar="TERM…", help="The most important first; none: nothing special.")
+    ] = None,
+    tenant: TenantOption = None,
+    output: FormOption = Form.TEXT,
+) -> None:
+    """Set names and terms that fall on a tenant's calls, such as products; engines that can will listen for them."""
+    from callscribe.services import accounts
+
+    session: Session = ctx.obj
+    tenant_id = session.tenant_id(tenant)
+    _show(accounts.change_tenant(session.deps, tenant_id, vocabulary=tuple(term or ())), output)
+
+
 @app.command()
 def secret(ctx: typer.Context, tenant: TenantOption = None, output: FormOption = Form.TEXT) -> None:
     """Print the secret that a tenant's callbacks are signed with, to verify them by."""
@@ -189,6 +206,7 @@ def _described(tenant: "Tenant") -> dict[str, Any]:
         "direction": call.direction,
         "agent_name": call.agent_name,
         "company_name": call.company_name,
+        "vocabulary": list(tenant.vocabulary),
         "sources": list(tenant.source_uris),
     }
 

@@ -1,4 +1,4 @@
-"""What the benchmarks take from outside: `inputs.toml`, where every figure has a unit, a source and a date."""
+"""What is taken from outside: `inputs.toml`, where every figure has a unit, a source and a date."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from typing import Any
 
 FILE = Path(__file__).with_name("inputs.toml")
 _FIELDS = {"value", "unit", "source", "date"}
+_MAY_HAVE = {"seen"}
 
 
 class NoSuchInput(KeyError):
@@ -18,12 +19,16 @@ class NoSuchInput(KeyError):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One figure: `value` is a number, a range, a list or a table."""
+    """One figure: `value` is a number, a range, a list or a table.
+
+    `seen`: where the figure was read, other than in its source itself; None where it was written down unread.
+    """
 
     value: Any
     unit: str
     source: str
     date: date
+    seen: str | None = None
 
     @property
     def assumed(self) -> bool:
@@ -34,7 +39,7 @@ class Input:
 @cache
 def all_inputs() -> Mapping[str, Input]:
     """Every input by its name, such as `prices.s3_gb_month`. Raises ValueError for one with a part missing."""
-    return dict(_inputs("", tomllib.loads(FILE.read_text())))
+    return dict(_inputs("", tomllib.loads(FILE.read_text(encoding="utf-8"))))
 
 
 def number(name: str) -> float:
@@ -75,7 +80,7 @@ def _inputs(prefix: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, Input]]
             raise ValueError(f"{path} stands outside of an input")
         if "value" not in below:
             yield from _inputs(f"{path}.", below)
-        elif below.keys() != _FIELDS:
+        elif below.keys() - _MAY_HAVE != _FIELDS:
             raise ValueError(f"{path} has {sorted(below)}, not {sorted(_FIELDS)}")
         else:
             yield path, Input(**below)

@@ -7,14 +7,14 @@ life, or a look of the policy, so that a day of a million calls takes seconds.
 
 import math
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import simpy
 
-from benchmarks.calls import Day, Numbers
+from callscribe.costs.calls import Day, Numbers
 from callscribe.domain.scaling import Decision, Load, ScalingSettings, decide
 
 Events = Generator[simpy.Event, Any, None]
@@ -70,6 +70,19 @@ class Outcome:
     def wait_s(self, percent: float) -> float:
         """So many percent of the calls waited no longer."""
         return float(np.percentile(self.waits_s, percent))
+
+
+def mean_of(days: Sequence[Outcome]) -> Outcome:
+    """What a day took on average, with the waits of all calls of all days, and the most workers of any."""
+    return Outcome(
+        paid_s=sum(day.paid_s for day in days) / len(days),
+        floor_s=sum(day.floor_s for day in days) / len(days),
+        waits_s=np.concatenate([day.waits_s for day in days]),
+        machines=round(sum(day.machines for day in days) / len(days)),
+        most_workers=max(day.most_workers for day in days),
+        interrupted=round(sum(day.interrupted for day in days) / len(days)),
+        changes=round(sum(day.changes for day in days) / len(days)),
+    )
 
 
 def run(day: Day, site: Site, settings: ScalingSettings, seed: int) -> Outcome:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import inputs
+from callscribe.costs import inputs
 from callscribe.media.speech import SpeechRules
 
 DAY_S = 86_400.0
@@ -20,21 +20,26 @@ class Day:
     lengths_s: Numbers
 
 
-def make_day(calls: int, seed: int) -> Day:
-    """So many calls, spread over the day by its hourly shares, at random within an hour."""
+def make_day(calls: int, seed: int, *, mean_s: float | None = None) -> Day:
+    """So many calls, spread over the day by its hourly shares, at random within an hour.
+
+    `mean_s`: their mean length, if it is not the one that the inputs state.
+    """
     random = np.random.default_rng(seed)
     shares = np.array(inputs.numbers("calls.hourly_share"))
     hours = random.choice(len(shares), size=calls, p=shares / shares.sum())
     arrivals = np.sort((hours + random.random(calls)) * DAY_S / len(shares))
-    return Day(arrivals, make_lengths(random, calls))
+    return Day(arrivals, make_lengths(random, calls, mean_s=mean_s))
 
 
-def make_lengths(random: np.random.Generator, calls: int) -> Numbers:
-    """Lengths in seconds, lognormal, cut to the stated limits."""
+def make_lengths(random: np.random.Generator, calls: int, *, mean_s: float | None = None) -> Numbers:
+    """Lengths in seconds, lognormal, cut to the stated limits, which stretch with a mean of one's own."""
+    stated_s = inputs.number("calls.length_mean_s")
     sigma = inputs.number("calls.length_sigma")
-    mu = np.log(inputs.number("calls.length_mean_s")) - sigma**2 / 2
+    mu = np.log(stated_s) - sigma**2 / 2
     shortest, longest = inputs.numbers("calls.length_limits_s")
-    return np.clip(random.lognormal(mu, sigma, calls), shortest, longest)
+    stretch = 1.0 if mean_s is None else mean_s / stated_s
+    return np.clip(random.lognormal(mu, sigma, calls), shortest, longest) * stretch
 
 
 def make_spans(random: np.random.Generator, length_s: float, rules: SpeechRules) -> list[float]:

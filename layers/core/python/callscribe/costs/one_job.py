@@ -27,12 +27,14 @@ from callscribe.domain.counters import Counter
 from callscribe.domain.credits import Account, Plan
 from callscribe.domain.records import Adjustment, Change, Record, Step, identity
 from callscribe.domain.transcripts import Segment, Transcript, Word
-from callscribe.ports import Deps, WorkMessage
+from callscribe.domain.work import WorkFigures
+from callscribe.ports import Deps, Transcribed, WorkMessage
 from callscribe.services import accounts, callbacks, jobs, ledger, work
 from callscribe.services.jobs import NewJob
 
 R = TypeVar("R", bound=Record)
 
+FIGURES = WorkFigures(audio_s=480.0, speech_s=187.532, device_s=0.751, batch_fill=0.9731, worker_s=12.345)
 WORDS_PER_MINUTE = 150  # spoken English; both sides of a call together
 _WRITE_BYTES, _READ_BYTES = 1_024, 4_096
 _INDEXES = ((names.LIST_PARTITION_KEY, names.LIST_SORT_KEY), (names.DUE_PARTITION_KEY, names.DUE_SORT_KEY))
@@ -85,10 +87,10 @@ class CountingStore(MemoryStore):
         for step, old in zip(steps, before, strict=True):
             self._add(type(_record(step)), write_units(old, self._stored(step), in_transaction=not single))
 
-    def count(self, scope: str, name: str, *, forget_at_ms: int | None = None) -> int:
+    def count(self, scope: str, name: str, *, by: int = 1, forget_at_ms: int | None = None) -> int:
         """See `ports.Store.count`; one small write."""
         self._add(Counter, 1)
-        return super().count(scope, name, forget_at_ms=forget_at_ms)
+        return super().count(scope, name, by=by, forget_at_ms=forget_at_ms)
 
     def _add(self, kind: type[Any], units: float) -> None:
         by_kind = self.asked.units_by_kind
@@ -174,7 +176,7 @@ def _lead(deps: Deps, plain: Deps, secret: str, transcript: Transcript) -> str:
     jobs.uploaded(deps, **ids, version_id=version)
     jobs.prepare(deps, **ids)
     message = WorkMessage("receipt", job.tenant_id, job.id, "token", 1)
-    work.transcribe(deps, message, lambda *_args, **_names: transcript)
+    work.transcribe(deps, message, lambda *_args, **_names: Transcribed(transcript, FIGURES))
     dialect = dialects.load("presign")
     jobs.finish(deps, **ids, render=dialect.renderer())
     callbacks.enqueue(deps, **ids, replay=0)

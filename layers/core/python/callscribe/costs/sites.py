@@ -3,27 +3,29 @@
 from dataclasses import replace
 from functools import cache
 
-from benchmarks import calls
-from benchmarks.fleet import Site
-from benchmarks.inputs import number, numbers
+from callscribe.costs import calls
+from callscribe.costs.fleet import Site
+from callscribe.costs.inputs import number, numbers
 from callscribe.domain.scaling import ScalingSettings
 
-ENOUGH_WORKERS = 10_000  # the benchmarks ask what is needed, not what an account's quota allows
+ENOUGH_WORKERS = 10_000  # what is needed is asked, not what an account's quota allows
 
 
-def worker_rate(machine: str, *, gpu: str = "gpu_rtfx") -> float:
+def worker_rate(machine: str, *, gpu: str = "gpu_rtfx", rtfx: float | None = None) -> float:
     """Seconds of audio, counted by channel, that a worker does in a second, silence included.
 
     The GPU sees speech alone, the cores all of it: they decode it and look for the speech. The slower one counts.
+    `gpu` names the input with the GPU's speed, `rtfx` is one of one's own.
     """
+    speed = number(f"machines.{machine}.{gpu}") if rtfx is None else rtfx
     share = _speech_share()
     cores = number(f"machines.{machine}.cores") * number("worker.core_yield")
     core_s = 1 / number("worker.vad_rtfx_per_core") + 1 / number("worker.decode_rtfx_per_core")
-    return min(number(f"machines.{machine}.{gpu}") / share, cores / core_s)
+    return min(speed / share, cores / core_s)
 
 
-def draining(rate: float) -> Site:
-    """Workers that load their model once and fill their batches from many files."""
+def draining(rate: float, *, channels: int | None = None) -> Site:
+    """Workers that load their model once and fill their batches from many files. `channels` of a call: as stated."""
     boot, tail = numbers("provider.boot_s"), numbers("provider.idle_tail_s")
     return Site(
         rate=rate,
@@ -34,7 +36,7 @@ def draining(rate: float) -> Site:
         boot_s=(boot[0], boot[1]),
         tail_s=(tail[0], tail[1]),
         interruptions_per_s=number("provider.interruptions_per_hour") / 3_600,
-        channels=int(number("calls.channels")),
+        channels=channels or int(number("calls.channels")),
         tick_s=number("policy.tick_s"),
         window_s=number("policy.window_s"),
     )
