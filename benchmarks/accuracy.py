@@ -14,7 +14,7 @@ from callscribe.domain.transcripts import Transcript
 from callscribe.engines import load_engine
 from callscribe.engines.pipeline import make_transcriber
 from callscribe.media.inspect import inspect
-from callscribe.ports import Transcriber
+from callscribe.ports import Transcriber, TranscriptionOptions
 from local.recordings import CLIPS, Recording, demo_recording, not_speech, reference
 from local.word_errors import count_errors, words_of
 
@@ -84,7 +84,7 @@ def _invented(transcribe: Transcriber, folder: Path) -> int:
 def _transcribe(transcribe: Transcriber, path: Path, name: str) -> Transcript:
     facts = inspect(path, AudioLimits())
     started_s = time.perf_counter()
-    transcript = transcribe(path, facts, language="en")
+    transcript = transcribe(path, facts, TranscriptionOptions(language="en")).transcript
     took_s = time.perf_counter() - started_s
     print(f"{name:20} {facts.duration_s:6.1f} s of audio, {transcript.speech_s:5.1f} s of speech, took {took_s:5.1f} s")
     for warning in transcript.warnings:

@@ -1,28 +1,33 @@
-"""How much of a padded batch is speech: a pool of chunks across jobs, sorted by length, against whole files.
+"""How much of a padded batch is speech: a pool of chunks across jobs, alike in length, against whole files.
 
 A batch is as long as its longest member; what the others lack is computed for nothing. Calls and the spans of speech in
-them are drawn from the distributions in `benchmarks/inputs.toml`; what fills the batches is
+them are drawn from the distributions in `callscribe/costs/inputs.toml`; what fills the batches is
 `callscribe.engines.packing`, the worker's own. Run: `make bench NAME=pack`.
 """
 
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 
 import numpy as np
 
 from benchmarks import report
-from benchmarks.calls import make_lengths, make_spans
-from benchmarks.inputs import number
 from benchmarks.report import Goal
-from callscribe.engines.packing import BatchLimits, full_batches, pack
+from callscribe.costs.calls import make_lengths, make_spans
+from callscribe.costs.inputs import number
+from callscribe.engines.packing import BatchLimits, Turns, Waiting, pick
+from callscribe.engines.pool import POOL_BATCHES
 from callscribe.media.speech import SpeechRules
 
 GOAL = 0.95
 BATCH = 32
-CALLS = 2_000
+CALLS = 600
 SEED = 1
 LIMITS = BatchLimits(chunks=BATCH)
+RULES = SpeechRules()
+ROOM_S = POOL_BATCHES * BATCH * RULES.max_span_s  # what the worker's pool holds
 
 
 @dataclass
@@ -63,17 +68,18 @@ def main() -> int:
     """Print the shares beside the goal; 1 when it is missed."""
     files, spans = make_channels(CALLS, SEED)
     speech = [sum(of_file) for of_file in spans]
-    at_once = int(number("worker.files_at_once") * number("calls.channels"))
-    pool = chunk_pool(f"chunks, pool of {at_once // 2} calls, sorted", spans, at_once)
+    at_once = int(number("worker.files_at_once"))
+    pool = chunk_pool(f"chunks, pool of {at_once} calls", spans, at_once)
     rows = [
         whole_files("whole channels, as they come", files, speech, range(len(files))),
         whole_files(
             "whole channels, all of them sorted", files, speech, sorted(range(len(files)), key=files.__getitem__)
         ),
         whole_files("chunks, as they come", *_twice([span for of_file in spans for span in of_file])),
-        one_file_at_a_time("chunks, each call by itself, sorted", spans),
-        chunk_pool("chunks, pool of 4 calls, sorted", spans, 8),
+        one_call_at_a_time("chunks, each call by itself", spans),
+        chunk_pool("chunks, pool of 4 calls", spans, 4),
         pool,
+        chunk_pool(f"chunks, pool of {at_once} calls, each another tenant's", spans, at_once, tenants=at_once),
     ]
     print(f"{CALLS:,} calls, {len(files):,} channels, {sum(map(len, spans)):,} chunks; batches of {BATCH}")
     print(report.table(("", "speech", "audio", "rows of a batch"), [row.cells() for row in rows]))
@@ -86,7 +92,7 @@ def make_channels(calls: int, seed: int) -> tuple[list[float], list[list[float]]
     random = np.random.default_rng(seed)
     channels = int(number("calls.channels"))
     files = [float(length_s) for length_s in make_lengths(random, calls) for _ in range(channels)]
-    return files, [make_spans(random, length_s, SpeechRules()) for length_s in files]
+    return files, [make_spans(random, length_s, RULES) for length_s in files]
 
 
 def whole_files(name: str, lengths_s: Sequence[float], speech_s: Sequence[float], order: Sequence[int]) -> Share:
@@ -98,37 +104,61 @@ def whole_files(name: str, lengths_s: Sequence[float], speech_s: Sequence[float]
     return share
 
 
-def one_file_at_a_time(name: str, spans: Sequence[Sequence[float]]) -> Share:
+def one_call_at_a_time(name: str, spans: Sequence[Sequence[float]]) -> Share:
     """What a worker does that shares no batch between calls; both channels of one go together."""
     share = Share(name)
+    for call in _calls(spans):
+        _drain(share, iter(call), float("inf"))
+    return share
+
+
+def chunk_pool(name: str, spans: Sequence[Sequence[float]], calls_at_once: int, *, tenants: int = 1) -> Share:
+    """What the worker does: so many calls are read at a time, by turns, into a pool that always has batches to choose.
+
+    `tenants`: to how many the calls belong, one call after the other.
+    """
+    share = Share(name)
+    chunks = ([Waiting(str(at % tenants), span.length_s) for span in call] for at, call in enumerate(_calls(spans)))
+    _drain(share, _by_turns(chunks, calls_at_once), ROOM_S)
+    return share
+
+
+def _calls(spans: Sequence[Sequence[float]]) -> Iterator[list[Waiting]]:
     channels = int(number("calls.channels"))
     for first in range(0, len(spans), channels):
-        _fill(share, [span for of_file in spans[first : first + channels] for span in of_file])
-    return share
+        yield [Waiting("", span) for of_file in spans[first : first + channels] for span in of_file]
 
 
-def chunk_pool(name: str, spans: Sequence[Sequence[float]], files_at_once: int) -> Share:
-    """What the worker does: so many channels come into the pool, full batches leave it, the rest waits for the next."""
-    share = Share(name)
-    pool: list[float] = []
-    for first in range(0, len(spans), files_at_once):
-        pool += [span for of_file in spans[first : first + files_at_once] for span in of_file]
-        batches = full_batches(pool, LIMITS)
-        for batch in batches:
-            _add_chunks(share, [pool[place] for place in batch])
-        used = {place for batch in batches for place in batch}
-        pool = [span for place, span in enumerate(pool) if place not in used]
-    _fill(share, pool)
-    return share
+def _by_turns(calls: Iterator[list[Waiting]], at_once: int) -> Iterator[Waiting]:
+    """A chunk of each open call after the other; where one ends, the next is opened."""
+    reading = deque(iter(call) for call in islice(calls, at_once))
+    while reading:
+        chunk = next(reading[0], None)
+        if chunk is not None:
+            yield chunk
+            reading.rotate(-1)
+            continue
+        reading.popleft()
+        reading.extend(iter(call) for call in islice(calls, 1))
 
 
-def _fill(share: Share, chunks: Sequence[float]) -> None:
-    for batch in pack(chunks, LIMITS):
-        _add_chunks(share, [chunks[place] for place in batch])
-
-
-def _add_chunks(share: Share, lengths_s: Sequence[float]) -> None:
-    share.add(lengths_s, lengths_s)
+def _drain(share: Share, coming: Iterator[Waiting], room_s: float) -> None:
+    """Fill the pool up to its room, take a batch, and again."""
+    turns, waiting, held_s = Turns(), list[Waiting](), 0.0
+    while True:
+        while held_s < room_s and (chunk := next(coming, None)) is not None:
+            waiting.append(chunk)
+            held_s += chunk.length_s
+        if not waiting:
+            return
+        turns.begin({chunk.tenant_id for chunk in waiting})
+        turn = pick(waiting, LIMITS, turns.taken_s)
+        lengths_s = [waiting[place].length_s for place in turn.places]
+        share.add(lengths_s, lengths_s)
+        turns.charge(turn.tenant_id, len(lengths_s) * lengths_s[0])
+        held_s -= sum(lengths_s)
+        picked = set(turn.places)
+        waiting = [chunk for place, chunk in enumerate(waiting) if place not in picked]
 
 
 def _twice(chunks: Sequence[float]) -> tuple[Sequence[float], Sequence[float], range]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import inputs
+from callscribe.costs import inputs
 
 FOLDER = Path(__file__).parents[1] / "build" / "benchmarks"  # ignored by git, and left alone by `make clean`
 

@@ -1,7 +1,7 @@
 """A simulated day at three sizes: drain workers under our scaling policy, one job per file, and the floor.
 
 The floor is what the day's audio takes on GPUs that are never idle. Run: `make bench NAME=sim` (about a minute);
-`--calls 10000` for one size alone. Every figure it starts from is in `benchmarks/inputs.toml`.
+`--calls 10000` for one size alone. Every figure it starts from is in `callscribe/costs/inputs.toml`.
 """
 
 import argparse
@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks import report, sites
-from benchmarks.calls import Day, make_day
-from benchmarks.fleet import Outcome, Site, run
-from benchmarks.inputs import all_inputs, number, numbers
+from benchmarks import report
 from benchmarks.report import Goal
+from callscribe.costs import sites
+from callscribe.costs.calls import Day, make_day
+from callscribe.costs.fleet import Outcome, Site, run
+from callscribe.costs.inputs import all_inputs, number, numbers
 from callscribe.domain.scaling import ScalingSettings
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -179,7 +180,7 @@ def _assumptions() -> str:
     known = all_inputs()
     names = [name for name, one in known.items() if name.split(".")[0] in ("calls", "machines", "worker", "provider")]
     assumed = sum(known[name].assumed for name in names)
-    return f"{len(names)} inputs in benchmarks/inputs.toml, {assumed} of them assumed; seed {SEED}"
+    return f"{len(names)} inputs in callscribe/costs/inputs.toml, {assumed} of them assumed; seed {SEED}"
 
 
 def _duration(seconds: float) -> str:

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import calls, cost, inputs, one_job, pack, report, sim, sites
-from benchmarks.fleet import Outcome
-from benchmarks.inputs import NoSuchInput
+from benchmarks import cost, pack, report, sim
 from benchmarks.report import Goal
+from callscribe.costs import calls, inputs, model, one_job, sites
+from callscribe.costs.fleet import Outcome
+from callscribe.costs.inputs import NoSuchInput
 from callscribe.domain.jobs import JobNumber
 from callscribe.domain.records import delete, insert
 from callscribe.media.speech import SpeechRules
-from infra.settings import StageSettings
 
 
 def test_every_input_has_a_unit_a_source_and_a_date() -> None:
@@ -26,7 +26,7 @@ def test_every_input_has_a_unit_a_source_and_a_date() -> None:
 
 
 def test_every_machine_and_every_kind_of_price_can_be_asked_for() -> None:
-    for machine in (cost.MACHINE, *cost.OTHERS):
+    for machine in model.MACHINES:
         assert inputs.number(f"machines.{machine}.spot") < inputs.number(f"machines.{machine}.on_demand")
 
 
@@ -41,13 +41,6 @@ def test_an_input_without_its_source_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(inputs, "FILE", tmp_path / "inputs.toml")
     with pytest.raises(ValueError, match=r"prices\.x has"):
         inputs.all_inputs.__wrapped__()
-
-
-def test_retention_is_what_a_stage_has_by_default() -> None:
-    stage = StageSettings()
-    kept_days = stage.audio_retention_days + stage.noncurrent_retention_days
-    assert inputs.number("job.audio_kept_days") == kept_days
-    assert inputs.number("job.results_kept_days") == stage.results_retention_days
 
 
 def test_calls_come_in_order_and_are_as_long_as_stated() -> None:
@@ -106,17 +99,25 @@ def test_one_job_is_led_to_its_end_and_everything_it_asks_for_is_counted() -> No
 
 def test_the_lines_of_a_cost_add_up_and_the_large_site_is_the_cheaper() -> None:
     asked = one_job.count_requests(length_s=240, channels=2)
-    small, large = (cost.site(count, asked, workers="prompt") for count in (2_000, 20_000))
+    small, large = (model.estimate(model.stated_plan(count), asked) for count in (2_000, 20_000))
     assert small.per_hour == pytest.approx(sum(cost.kept(small)["lines_usd_per_audio_hour"].values()))
+    assert small.month == pytest.approx(small.per_hour * small.audio_hours * 365 / 12)
     assert large.per_hour < small.per_hour
-    per_job = large.lines["Step Functions"] / 20_000
-    assert per_job == pytest.approx(0.0001)
-    assert large.lines["GPU machines"] == pytest.approx(large.outcome.paid_s / 3_600 * 0.37)
+    assert large.lines["Step Functions"] / 20_000 == pytest.approx(inputs.number("job.transitions") * 0.025 / 1_000)
+    spot = inputs.number("machines.g6.xlarge.spot")
+    assert large.lines["GPU machines"] == pytest.approx(large.outcome.paid_s / 3_600 * spot)
+
+
+def test_a_small_site_is_judged_by_several_days() -> None:
+    asked = one_job.count_requests(length_s=240, channels=2)
+    few = model.estimate(model.stated_plan(20), asked)
+    assert len(few.outcome.waits_s) == 20 * 30
+    assert few.audio_hours == pytest.approx(20 * 240 / 3_600, rel=0.15)
 
 
 def test_traces_are_the_first_of_each_second_and_a_twentieth_of_the_rest() -> None:
-    assert cost.traces_recorded(1_000) == 1_000
-    assert cost.traces_recorded(186_400) == 86_400 + 5_000
+    assert model.traces_recorded(1_000) == 1_000
+    assert model.traces_recorded(186_400) == 86_400 + 5_000
 
 
 def test_a_share_counts_padding_and_silence_as_lost() -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import fleet
-from benchmarks.calls import Day, make_day
-from benchmarks.fleet import Site, run
+from callscribe.costs import fleet
+from callscribe.costs.calls import Day, make_day
+from callscribe.costs.fleet import Site, run
 from callscribe.domain import scaling
 from callscribe.domain.scaling import ScalingSettings
 

@@ -3,8 +3,9 @@
 import io
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,8 +14,8 @@ import pytest
 
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.errors import JobFailed
-from callscribe.media import pcm, source
-from callscribe.media.decode import decode, decode_blocks
+from callscribe.media import measure, messages, pcm, resample, sandbox, source
+from callscribe.media.decode import decode, decode_blocks, keep_within
 from callscribe.media.inspect import inspect
 from tests.corpora import audio_files as good
 
@@ -112,6 +113,10 @@ def test_a_good_file_gives_its_duration_and_its_signal(name: str, rate_hz: int, 
     [
         ("wav-s16", 44_100),
         ("wav-mulaw", 8_000),
+        ("wav-alaw", 16_000),
+        ("wav-s24", 48_000),
+        ("w64", 16_000),
+        ("mp3", 8_000),
         ("mp3", 44_100),
         ("flac", 8_000),
         ("m4a", 48_000),
@@ -137,17 +142,94 @@ def _frame_by_frame(path: Path) -> good.Samples:
     return np.concatenate(pieces, axis=1).astype(np.float32)
 
 
-@pytest.mark.parametrize(("tag", "codec"), [(6, "pcm_alaw"), (7, "pcm_mulaw")])
-def test_the_tables_of_g711_equal_ffmpegs_decoders(tag: int, codec: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("tag", "code"), [(6, good.alaw), (7, good.mulaw)])
+def test_g711_comes_out_as_its_formula_has_it(tag: int, code: Callable[[good.Samples], bytes], tmp_path: Path) -> None:
     path = tmp_path / "audio.wav"
-    path.write_bytes(good.wav(bytes(range(256)) * 40, tag=tag, rate_hz=8_000, bits=8))
+    path.write_bytes(good.wav(bytes(range(256)) * 40, tag=tag, rate_hz=16_000, bits=8))
+    samples = decode(path, inspect(path, AudioLimits()))
+    assert np.array_equal(samples[0, :256], samples[0, -256:])
+    heard = samples[:, :256] * np.float32(32_768 / 32_767)  # `code` takes full scale for 32,767
+    assert [coded for coded, byte in zip(code(heard), range(256), strict=True) if coded != byte] in ([], [255])
+
+
+def test_a_block_is_as_long_as_wanted_and_its_frames_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "audio.mp3"
+    path.write_bytes(FORMATS["mp3"].write(good.speech_like(25.0, 16_000), 16_000))
+    with path.open("rb") as file:
+        opened, stream = source.open_audio(file.fileno(), "mp3", 0)
+        lengths_s = [block.samples / block.sample_rate for block in pcm.blocks(opened, stream, block_s=10.0)]
+    assert [round(length_s) for length_s in lengths_s] == [10, 10, 5]
+    assert sum(lengths_s) == pytest.approx(25.0, abs=0.1)
+
+
+def test_a_rate_and_a_number_of_channels_may_change_in_the_middle(tmp_path: Path) -> None:
+    parts = good.speech_like(6.0, 16_000), good.speech_like(4.0, 44_100, 2, seed=2)
+    path = tmp_path / "audio.mp3"
+    path.write_bytes(
+        b"".join(FORMATS["mp3"].write(part, rate) for part, rate in zip(parts, (16_000, 44_100), strict=True))
+    )
+    facts = inspect(path, AudioLimits())
+    samples = decode(path, facts)
+    assert (facts.channels, facts.sample_rate_hz) == (1, 16_000)
+    assert samples.shape == (1, pytest.approx(10.0 * 16_000, abs=3_000))
+    assert likeness(samples[:, : 6 * 16_000], parts[0], 16_000)[0] > 0.95
+
+
+def test_a_new_unit_of_time_in_the_middle_ends_a_block_and_loses_nothing() -> None:
+    frames = []
+    for number in range(4):
+        frame = av.AudioFrame.from_ndarray(np.full((1, 100), number, np.float32), "fltp", "mono")
+        frame.sample_rate, frame.time_base = 8_000, Fraction(1, 1_000 if number < 2 else 8_000)
+        frames.append(frame)
+    joined = [block.to_ndarray() for block in pcm.join(frames, 1.0)]
+    assert [block.shape[1] for block in joined] == [200, 200]
+    assert np.concatenate(joined, axis=1)[0, ::100].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("layout", "rate_hz"), [("mono", 3_999), ("mono", 192_001), ("hexadecagonal", 8_000)])
+def test_what_nobody_can_play_is_refused_in_the_middle_too(layout: str, rate_hz: int) -> None:
+    frame = av.AudioFrame(format="flt", layout=layout, samples=100)
+    frame.sample_rate = rate_hz
+    with pytest.raises(JobFailed, match="no usable"):
+        list(pcm.join([frame], 1.0))
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(1, 2), (2, 1), (3, 1), (6, 2)])
+def test_channels_are_mixed_at_their_own_level(given: int, wanted: int) -> None:
+    samples = good.speech_like(1.0, 16_000, 8)[:given]
+    block = av.AudioFrame.from_ndarray(samples, "fltp", {1: "mono", 2: "stereo", 3: "3.0", 6: "5.1"}[given])
+    block.sample_rate = 16_000
+    (frame,) = resample.resample([block], rate_hz=16_000, channels=wanted, block_frames=16_000)
+    expected = np.repeat(samples.mean(axis=0, keepdims=True), wanted, axis=0)
+    assert np.allclose(frame.to_ndarray(), expected, atol=1e-6)
+
+
+def test_what_is_no_number_becomes_silence_and_what_is_absurd_full_scale() -> None:
+    samples = np.array([[np.nan, np.inf, -np.inf, 1e30, -1.5, 0.5]], np.float32)
+    assert keep_within(samples).tolist() == [[0.0, 1.0, -1.0, 1.0, -1.0, 0.5]]
+    assert keep_within(np.zeros((2, 0), np.float32)).shape == (2, 0)
+
+
+def test_a_float_that_is_no_number_spoils_no_more_than_its_moment(tmp_path: Path) -> None:
+    path, original = tmp_path / "audio.wav", good.speech_like(4.0, 44_100)
+    spoilt = original.copy()
+    spoilt[0, 88_200] = np.nan
+    path.write_bytes(good.wav(spoilt.astype("<f4").tobytes(), tag=3, rate_hz=44_100, bits=32))
+    samples = decode(path, inspect(path, AudioLimits()))
+    path.write_bytes(good.wav(original.astype("<f4").tobytes(), tag=3, rate_hz=44_100, bits=32))
+    differ = np.flatnonzero(samples != decode(path, inspect(path, AudioLimits())))
+    assert np.isfinite(samples).all()
+    assert 32_000 - 100 < differ.min() <= differ.max() < 32_000 + 100
+
+
+@pytest.mark.parametrize("codec", ["pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_f32le", "pcm_f64le"])
+def test_samples_that_are_compared_have_one_scale(codec: str, tmp_path: Path) -> None:
+    path, original = tmp_path / "audio", good.speech_like(2.0, 16_000, 2)
+    path.write_bytes(encoder(codec, "wav")(original, 16_000))
     with path.open("rb") as file:
         opened, stream = source.open_audio(file.fileno(), "wav", 0)
-        assert stream.codec_context.codec.name == codec
-        ours = np.concatenate([block.samples for block in pcm.blocks(opened, stream)], axis=1)
-    with av.open(str(path)) as opened:
-        theirs = np.concatenate([frame.to_ndarray() for frame in opened.decode(audio=0)], axis=1)
-    assert np.array_equal(ours, theirs / np.float32(32768))
+        (block,) = pcm.blocks(opened, stream, block_s=10.0)
+    assert np.allclose(measure.to_float(block), original, atol=0.01)
 
 
 def test_blocks_come_in_order_each_of_ten_seconds(tmp_path: Path) -> None:
@@ -181,6 +263,22 @@ def test_a_file_that_outlasts_its_facts_is_refused(tmp_path: Path) -> None:
     path.write_bytes(good.wav16(good.speech_like(30.0, 16_000)))
     facts = replace(inspect(path, AudioLimits()), duration_s=5.0)
     with pytest.raises(JobFailed, match="longer than when it was inspected"):
+        decode(path, facts)
+
+
+def test_a_decoder_that_sends_more_than_the_file_can_hold_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "audio.wav"
+    path.write_bytes(good.wav16(good.speech_like(2.0, 16_000)))
+    facts = inspect(path, AudioLimits())
+
+    def flood(*_: object) -> Iterator[messages.Message]:
+        while True:
+            yield messages.BLOCK, bytearray(4 * 16_000)
+
+    monkeypatch.setattr(sandbox, "run", flood)
+    with pytest.raises(JobFailed, match="broke its decoder"):
         decode(path, facts)
 
 

@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 from callscribe.domain.accounts import Scope
@@ -342,6 +343,7 @@ def _require_plain(event: Mapping[str, Any]) -> None:
         raise Malformed("Content-Encoding", "must be identity: the body is taken as it is, not compressed")
 
 
+@cache
 def _pattern(path: str) -> re.Pattern[str]:
     return re.compile("[A-Za-z0-9._~-]+".join(re.escape(part) for part in re.split(r"<\w+>", path)))
 

@@ -13,12 +13,16 @@ from typing import Any
 import av
 import av.subtitles.codeccontext
 import av.subtitles.stream  # PyAV imports these two when it meets subtitles: too late, no file can be opened then
+from av.audio.frame import AudioFrame
 
 from callscribe.errors import FailureCode, JobFailed
 from callscribe.media import confine, messages, pcm, resample, source
-from callscribe.media.measure import Listed, Measured, list_packets
+from callscribe.media.listing import Listed, list_packets
 
 AUDIO, OUTPUT = 0, 1  # descriptors
+_SAMPLE_BYTES = 4  # float32
+_JUDGED_S = 10.0  # channels are compared over so long
+_DECODED_S = 2.0  # small enough to stay in the processor's cache, and in memory that is not returned to the system
 _LISTING_SLACK_S = 60.0  # audio may outlast its packets' own word by so much and a tenth before it is suspicious
 
 Request = Mapping[str, Any]
@@ -27,6 +31,8 @@ Request = Mapping[str, Any]
 def main() -> None:
     """Do what the request says; end after the last message."""
     request = json.loads(sys.argv[1])
+    if request["mode"] == "inspect":
+        import callscribe.media.measure  # noqa: F401  # now, for a confined process opens no file; not to decode: numpy
     confine.confine(max_audio_s=request["max_duration_s"])
     _send(messages.ALIVE)
     try:
@@ -41,10 +47,12 @@ def main() -> None:
 
 def inspect(request: Request) -> None:
     """Measure the file and send FACTS."""
+    from callscribe.media.measure import Measured
+
     listed = _listed(request)
     opened, stream = _open(request)
     measured = Measured()
-    for block in _metered(pcm.blocks(opened, stream), listed):
+    for block in _metered(pcm.blocks(opened, stream, block_s=_JUDGED_S), listed):
         measured.add(block)
         if measured.duration_s > request["max_duration_s"]:
             raise _too_long(measured.duration_s, request)
@@ -63,15 +71,17 @@ def inspect(request: Request) -> None:
 def decode(request: Request) -> None:
     """Send the file's samples as BLOCKs, then END."""
     opened, stream = _open(request)
-    blocks = _metered(pcm.blocks(opened, stream), Listed(request["max_duration_s"], 0.0, 1))
+    decoded = pcm.blocks(opened, stream, block_s=_DECODED_S)
+    blocks = _metered(decoded, Listed(request["max_duration_s"], 0.0, 1))
     rate_hz, frames_left = request["rate_hz"], round(request["max_duration_s"] * request["rate_hz"])
-    for samples in resample.resample(
+    for frame in resample.resample(
         blocks, rate_hz=rate_hz, channels=request["channels"], block_frames=request["block_frames"]
     ):
-        frames_left -= samples.shape[1]
+        frames_left -= frame.samples
         if frames_left < 0:
             raise JobFailed(FailureCode.AUDIO_UNREADABLE, "the file lasts longer than when it was inspected")
-        _send(messages.BLOCK, samples.reshape(-1).data.cast("B"))
+        size_bytes = frame.samples * _SAMPLE_BYTES
+        _send(messages.BLOCK, *(memoryview(plane)[:size_bytes] for plane in frame.planes))
     _send(messages.END)
 
 
@@ -92,12 +102,12 @@ def _listed(request: Request) -> Listed:
     return listed
 
 
-def _metered(blocks: Iterator[pcm.Block], listed: Listed) -> Iterator[pcm.Block]:
+def _metered(blocks: Iterator[AudioFrame], listed: Listed) -> Iterator[AudioFrame]:
     """Report every block and be granted the processor time for it, as far as the packets made it likely."""
     likely_s = 1.1 * max(listed.sum_s, listed.span_s) + _LISTING_SLACK_S
     audio_s = 0.0
     for block in blocks:
-        audio_s += block.duration_s
+        audio_s += block.samples / block.sample_rate
         confine.grant_cpu(min(audio_s, likely_s))
         _send(messages.ALIVE)
         yield block
@@ -113,9 +123,10 @@ def _fail(failed: JobFailed) -> None:
     _send(messages.FAILED, json.dumps(report).encode())
 
 
-def _send(kind: bytes, payload: bytes | memoryview = b"") -> None:
-    _write(memoryview(messages.pack(kind, len(payload))))
-    _write(memoryview(payload))
+def _send(kind: bytes, *payload: bytes | memoryview) -> None:
+    _write(memoryview(messages.pack(kind, sum(map(len, payload)))))
+    for part in payload:
+        _write(memoryview(part))
 
 
 def _write(data: memoryview) -> None:

@@ -1,51 +1,16 @@
-"""Measuring a file by its packets and its samples. Runs in the child only."""
+"""Measuring a file by its samples. Runs in the child only."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
-from av.audio.stream import AudioStream
-from av.packet import Packet
+from av.audio.frame import AudioFrame
+from numpy.typing import NDArray
 
-from callscribe.media.pcm import Block, Samples
+Samples = NDArray[np.float32]
 
 CONCORDANCE_MIN = 0.95
 AUDIBLE_MEAN_SQUARE = 1e-7  # −70 dB below full scale
-_PACKETS_PER_REPORT = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """How long a stream's packets say that they last: summed, and as the span of their timestamps."""
-
-    sum_s: float
-    span_s: float
-    count: int
-
-
-def list_packets(
-    packets: Iterator["Packet[AudioStream]"], *, stop_after_s: float, report: Callable[[], None]
-) -> Listed:
-    """Add up packet durations without decoding, and stop once they exceed `stop_after_s`.
-
-    What a container says here may be wrong: it serves to refuse a day of silence at once, and never to accept.
-    """
-    ticks, first, last, count, unit_s, limit = 0, None, 0, 0, 0.0, 0.0
-    for count, packet in enumerate(packets, start=1):
-        if count % _PACKETS_PER_REPORT == 1:
-            report()
-        if not unit_s:
-            unit_s = float(packet.time_base)
-            limit = stop_after_s / unit_s
-        duration, pts = packet.duration or 0, packet.pts
-        ticks += duration
-        if pts is not None:
-            first = pts if first is None else min(first, pts)
-            last = max(last, pts + duration)
-        if ticks > limit:
-            break
-    return Listed(ticks * unit_s, (last - (first or 0)) * unit_s, count)
+LOUDEST = 8.0  # 18 dB above full scale: no honest codec overshoots so far
 
 
 class DualMono:
@@ -58,11 +23,11 @@ class DualMono:
     def __init__(self) -> None:
         self.same = True
 
-    def add(self, samples: Samples) -> None:
-        """One block, shape (2, frames); nothing is computed once the channels have differed."""
+    def add(self, block: AudioFrame) -> None:
+        """One block of two channels; nothing is computed once they have differed."""
         if not self.same:
             return
-        left, right = (channel - channel.mean() for channel in samples)
+        left, right = (channel - channel.mean() for channel in to_float(block))
         energy = float(np.dot(left, left) + np.dot(right, right))
         if energy > 2 * AUDIBLE_MEAN_SQUARE * left.size:
             self.same = 2 * float(np.dot(left, right)) >= CONCORDANCE_MIN * energy
@@ -77,14 +42,14 @@ class Measured:
         self._frames: Counter[int] = Counter()  # by rate: adding up seconds would add up rounding errors
         self._dual_mono = DualMono()
 
-    def add(self, block: Block) -> None:
+    def add(self, block: AudioFrame) -> None:
         """Count one more block."""
-        channels = block.samples.shape[0]
+        channels = block.layout.nb_channels
         if not self.rate_hz:
-            self.channels, self.rate_hz = channels, block.rate_hz
-        self._frames[block.rate_hz] += block.samples.shape[1]
+            self.channels, self.rate_hz = channels, block.sample_rate
+        self._frames[block.sample_rate] += block.samples
         if channels == 2:
-            self._dual_mono.add(block.samples)
+            self._dual_mono.add(block)
 
     @property
     def duration_s(self) -> float:
@@ -95,3 +60,22 @@ class Measured:
     def dual_mono(self) -> bool:
         """Two channels with one signal."""
         return self.channels == 2 and self._dual_mono.same
+
+
+def to_float(block: AudioFrame) -> Samples:
+    """A block of any format as float32, full scale 1.0, shape (channels, frames); a codec may overshoot."""
+    values = block.to_ndarray()
+    if not block.format.is_planar:
+        values = values.reshape(-1, block.layout.nb_channels).T
+    if values.dtype.kind == "f":
+        return _tamed(values.astype(np.float32, order="C", copy=False))
+    zero, full_scale = (128, 128) if values.dtype == np.uint8 else (0, 2 ** (8 * values.dtype.itemsize - 1))
+    return np.ascontiguousarray((values.astype(np.float32) - np.float32(zero)) / np.float32(full_scale))
+
+
+def _tamed(samples: Samples) -> Samples:
+    """The same samples, but for a hostile file's: what is no number becomes silence, and what is absurd is cut."""
+    if samples.min() >= -LOUDEST and samples.max() <= LOUDEST:  # false for NaN as well
+        return samples
+    tamed: Samples = np.clip(np.nan_to_num(samples, posinf=LOUDEST, neginf=-LOUDEST), -LOUDEST, LOUDEST)
+    return tamed

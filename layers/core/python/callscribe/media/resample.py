@@ -1,50 +1,61 @@
-"""Bringing blocks to one sample rate and number of channels. Runs in the child only."""
+"""Bringing blocks to one sample rate and number of channels, by FFmpeg alone. Runs in the child only."""
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
-
-from callscribe.media.pcm import Block, Samples
+from av.filter import Graph
 
 _LAYOUTS = {1: "mono", 2: "stereo"}
 
 
-def mix(samples: Samples, channels: int) -> Samples:
-    """Samples with 1 or 2 channels: any number becomes 1 by averaging, and 1 becomes 2 by doubling."""
-    if samples.shape[0] == channels:
-        return samples
-    mono: Samples = samples.mean(axis=0, keepdims=True, dtype=np.float32)
-    return np.repeat(mono, channels, axis=0)
+def resample(blocks: Iterable[AudioFrame], *, rate_hz: int, channels: int, block_frames: int) -> Iterator[AudioFrame]:
+    """The same audio at `rate_hz`, planar float32 of ≤ block_frames samples a channel, by FFmpeg's defaults.
 
-
-def resample(blocks: Iterable[Block], *, rate_hz: int, channels: int, block_frames: int) -> Iterator[Samples]:
-    """The same audio at `rate_hz`, shape (channels, ≤ block_frames), by FFmpeg's resampler with its defaults.
-
-    Only the last block is shorter, and the last one before a change of the file's own rate.
+    1 or 2 channels: any other number becomes 1 by averaging, and 1 becomes 2 by doubling. Only the last frame is
+    shorter, and the last one before a change of the file's own form. The filter rings past full scale, and a hostile
+    file may hold samples that are no numbers: whoever takes the frames sees to both.
     """
-    resampler, from_hz = None, 0
+    graph, form = None, None
     for block in blocks:
-        if resampler is None or block.rate_hz != from_hz:
-            if resampler is not None:
-                yield from _outputs(resampler, None)
-            resampler = AudioResampler("fltp", _LAYOUTS[channels], rate_hz, block_frames)
-            from_hz = block.rate_hz
-        yield from _outputs(resampler, _frame(mix(block.samples, channels), from_hz))
-    if resampler is not None:
-        yield from _outputs(resampler, None)
+        form_of_block = (block.format.name, block.layout.name, block.sample_rate)
+        if graph is None or form_of_block != form:
+            if graph is not None:
+                yield from _pushed(graph, None)
+            graph = _make_graph(block, rate_hz=rate_hz, channels=channels, block_frames=block_frames)
+            form = form_of_block
+        yield from _pushed(graph, block)
+    if graph is not None:
+        yield from _pushed(graph, None)
 
 
-def _frame(samples: Samples, rate_hz: int) -> AudioFrame:
-    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", _LAYOUTS[samples.shape[0]])
-    frame.sample_rate = rate_hz
-    frame.pts = None
-    return frame
+def _make_graph(block: AudioFrame, *, rate_hz: int, channels: int, block_frames: int) -> Graph:
+    graph = Graph()
+    graph.threads = 1  # FFmpeg would start one for each core, whose stacks alone may exceed this process's memory
+    rate, time_base = block.sample_rate, block.time_base
+    nodes = [
+        graph.add_abuffer(sample_rate=rate, format=block.format.name, layout=block.layout.name, time_base=time_base)
+    ]
+    if block.layout.nb_channels != channels:
+        nodes += [graph.add("aformat", sample_fmts="fltp"), graph.add("pan", _mix(block.layout.nb_channels, channels))]
+    nodes += [graph.add("aformat", sample_fmts="fltp", sample_rates=str(rate_hz)), graph.add("abuffersink")]
+    graph.link_nodes(*nodes).configure()
+    graph.set_audio_frame_size(block_frames)
+    return graph
 
 
-def _outputs(resampler: AudioResampler, frame: AudioFrame | None) -> Iterator[Samples]:
-    """Resampled frames, clipped: the filter rings past full scale."""
-    for output in resampler.resample(frame):
-        samples = output.to_ndarray().astype(np.float32, copy=False)
-        yield np.clip(samples, -1.0, 1.0, out=samples)
+def _mix(from_channels: int, to_channels: int) -> str:
+    """Each channel as the mean of all, in the words of FFmpeg's `pan`; its own matrices would also change the level."""
+    mean = "+".join(f"{1 / from_channels!r}*c{channel}" for channel in range(from_channels))
+    return "|".join([_LAYOUTS[to_channels], *(f"c{channel}={mean}" for channel in range(to_channels))])
+
+
+def _pushed(graph: Graph, block: AudioFrame | None) -> Iterator[AudioFrame]:
+    """All that comes out once a block has gone in; None: the end."""
+    graph.push(block)
+    while True:
+        try:
+            frame = graph.pull()
+        except (BlockingIOError, EOFError):  # PyAV's own are derived from these
+            return
+        assert isinstance(frame, AudioFrame), "the graph's only sink is one of audio"  # noqa: S101 - narrows the type
+        yield frame

@@ -29,6 +29,9 @@ _OPTIONS = {
     "codec_whitelist": ",".join(DECODERS),  # so that probing decodes no picture either
     "max_streams": "32",
 }
+# Raw samples come in packets of some milliseconds otherwise, and FFmpeg would run all its demuxers over 5 MB of 16-bit
+# samples, in case they are another codec in disguise.
+_WAVE_OPTIONS = {"max_size": str(32 * 1024), "max_probe_packets": "0"}
 
 
 class Bytes:
@@ -59,11 +62,12 @@ class Bytes:
 
 def open_audio(descriptor: int, container: str, start: int) -> tuple[InputContainer, AudioStream]:
     """The opened container and its first audio stream. Raises JobFailed (audio_unsupported), av.FFmpegError."""
+    options = {"format_whitelist": container, **_OPTIONS, **(_WAVE_OPTIONS if container in ("wav", "w64") else {})}
     opened = av.open(
         Bytes(descriptor, start),
         "r",
         format=container,
-        container_options={"format_whitelist": container, **_OPTIONS},
+        container_options=options,
         metadata_errors="replace",
         buffer_size=_READ_BYTES,
     )
