@@ -63,6 +63,11 @@ class Scaler(Construct):
         acknowledge(grants.role, {"AwsSolutions-IAM5[Resource::*]": "batch:ListJobs and X-Ray know no resource but *"})
 
 
+# Seconds of audio by channel that a worker does in a second, taken for true until it was measured. From published and
+# assumed figures for an L4 (`callscribe/costs/inputs.toml`), and because some 40 % of a channel is speech.
+EXPECTED_RATE = {"faster-whisper": 95, "transformers": 400}
+
+
 def _scaling(settings: StageSettings) -> dict[str, int]:
     """`callscribe.domain.scaling.ScalingSettings`, by field name."""
     return {
@@ -71,6 +76,7 @@ def _scaling(settings: StageSettings) -> dict[str, int]:
         "hold_s": settings.gpu_hold_s,
         "cooldown_s": settings.gpu_cooldown_s,
         "idle_s": settings.gpu_idle_s,
+        "expected_rate": EXPECTED_RATE[settings.gpu_engine],
     }
 
 

@@ -337,7 +337,7 @@ def test_the_function_that_scales_is_told_what_its_handler_asks_for(pool: WithGp
         "queue": output(pool, "WorkerPoolQueue"),
         "definition": output(pool, "WorkerPoolDefinition"),
     }
-    assert scaling_settings(variables) == scaling_settings({})  # the defaults
+    assert scaling_settings(variables) == replace(scaling_settings({}), expected_rate=95)  # else the defaults
 
 
 def test_the_function_that_scales_is_as_all_functions_are(pool: WithGpu) -> None:

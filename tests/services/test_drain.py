@@ -570,7 +570,7 @@ def test_of_a_few_jobs_that_fail_on_one_worker_there_are_tries_left_for_another(
     hearing = Hearing(fail_after_a_while)
     sent = [site.send(), site.send()]
     with pytest.raises(Unavailable, match="3 tries in a row failed"):
-        site.worker(hearing=hearing, idle_s=None).run()
+        site.worker(hearing=hearing).run()
     assert len(hearing.heard) == 3  # the first of them for a second time
     assert site.queue.dead_letters == []
     site.clock.advance(1000)
@@ -713,3 +713,26 @@ def test_every_job_leaves_one_line_with_what_it_cost_and_nothing_of_what_was_sai
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"slot|not negative"):
         WorkerSettings(**wrong)  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_message_that_came_too_often_is_worked_on_alone_so_that_it_takes_no_other_along(site: Site) -> None:
+    """Whatever ended two workers may end the third: then only what is surely not innocent is lost with it."""
+    hands = InHand(site.queue, visibility_s=30)
+    first, suspect, other = (
+        WorkMessage(f"receipt-{number}", "t", f"job-{number}", f"token-{number}", received)
+        for number, received in enumerate((1, 3, 4))
+    )
+    held = hands.take(first)
+    assert held is not None
+    assert hands.wait_for_room(16, at_most_s=0) == 15
+    suspects = [hands.take(suspect), hands.take(other)]
+    assert hands.wait_for_room(16, at_most_s=0) == 0
+    assert [one.turn.is_set() for one in suspects if one] == [False, False]
+    hands.let_go(held)
+    assert [one.turn.is_set() for one in suspects if one] == [True, False]
+    assert suspects[0] is not None
+    hands.let_go(suspects[0])
+    assert [one.turn.is_set() for one in suspects[1:] if one] == [True]
+    assert suspects[1] is not None
+    hands.let_go(suspects[1])
+    assert hands.wait_for_room(16, at_most_s=0) == 16

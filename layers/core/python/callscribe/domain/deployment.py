@@ -61,7 +61,7 @@ class Pool:
         return max((part.most_vcpus for part in self.environments if part.spot is spot), default=None)
 
     def machine_vcpus(self, *, spot: bool) -> int:
-        """VCPUs of the largest machine of that kind: a worker is alone on its machine, whose quota counts as a whole."""
+        """VCPUs of the largest machine of that kind: a worker is alone on it, and all of it counts for the quota."""
         return max((part.machine_vcpus for part in self.environments if part.spot is spot), default=SMALLEST_VCPUS)
 
 

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 # In all, from its receipt on. A queue lets nobody keep a message for longer than 12 h, counts from when it answered,
 # and refuses what would be a moment too long: hence a little less.
+SUSPECT_FROM = 3  # times received; of those who were in hand with the culprit, each is then tried by itself
 LONGEST_HIDDEN_S = 43_100
 
 
@@ -28,6 +29,11 @@ class Held:
     since_s: float
     turn: threading.Event = field(default_factory=threading.Event)
     hiding: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_suspect(self) -> bool:
+        """It may be what ended the workers that had it: then it shall not take others along once more."""
+        return self.message.received_count >= SUSPECT_FROM
 
 
 class InHand:
@@ -95,10 +101,10 @@ class InHand:
                 each.callback(self._keep_one_hidden, held)
 
     def wait_for_room(self, slots: int, *, at_most_s: float) -> int:
-        """How many of so many slots are free, waiting for the first."""
+        """How many of so many slots are free, waiting for the first; none while a suspect is in hand."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._held) < slots, at_most_s)
-            return max(0, slots - len(self._held))
+            self._changed.wait_for(lambda: self._room(slots) > 0, at_most_s)
+            return self._room(slots)
 
     def wait_for_end(self, *, at_most_s: float) -> bool:
         """Whether nothing is in hand, waiting for it."""
@@ -115,10 +121,15 @@ class InHand:
             if left_s >= 1 and held in self._all():
                 self._extend(held, min(self._visibility_s, int(left_s)), else_say="could not be kept hidden")
 
+    def _room(self, slots: int) -> int:
+        return 0 if any(held.is_suspect for held in self._held) else max(0, slots - len(self._held))
+
     def _give_turns(self) -> None:
-        """Of each job's messages the first has its turn."""
-        for held in {one.message.job_id: one for one in reversed(self._held)}.values():
-            held.turn.set()
+        """Of each job's messages the first has its turn, and a suspect has it alone."""
+        for held in reversed({one.message.job_id: one for one in reversed(self._held)}.values()):
+            working = [one for one in self._held if one.turn.is_set()]
+            if not working or not any(one.is_suspect for one in (held, *working)):
+                held.turn.set()
 
     def _extend(self, held: Held, visibility_s: int, *, else_say: str) -> None:
         try:
