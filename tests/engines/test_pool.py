@@ -397,7 +397,7 @@ def wait_until(holds) -> None:  # type: ignore[no-untyped-def]  # a function wit
 
 def test_a_pool_whose_thread_could_not_be_started_once_closes_too(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Listener()
-    pool = pool_of(engine)
+    pool = pool_of(engine, linger_s=0.05)
 
     def no_memory(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
