@@ -9,9 +9,9 @@ stay (an eighth less), and botocore's models read into plain dicts, without look
 for each kind of model (another eighth, most of what its clients took).
 
 Why 0.60 of Powertools-with-everything was not: boto3 alone, with two clients as it makes them and no framework (the
-case `bare`), takes 0.64 to 0.69 of it. By `-X importtime` botocore, boto3 and their clients are nearly half of what
-ours takes now, pydantic with our models a fifth, our own modules (dataclasses, most of it) a sixth, Powertools'
-resolver a seventh. Only a first request that needs neither pydantic nor Powertools' resolver could come near.
+case `bare`), takes 0.64 to 0.69 of it. By `-X importtime` on a quiet machine, of 403 ms: botocore, boto3 and urllib3
+144, our own modules 72 (frozen dataclasses, most of it), making the clients and the routes 60, pydantic 57, Powertools
+45; the peer has 128, none, 92, 57, 42, and 33 for X-Ray. Without pydantic and Powertools it would still be 0.8.
 """
 
 import math

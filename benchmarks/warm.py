@@ -12,8 +12,8 @@ once. All in all from 1.9 of FastAPI with Mangum to 1.3.
 
 The router's share is our front and Powertools' resolver with a use case that does nothing, against a handler that does
 the same by hand; neither logs. Powertools' resolver with its validation is two thirds of it, and so is above the goal
-alone. What is left (strict JSON, access table, leniencies, one copy of the event) is some ten times the handler's 5 to
-7 µs by itself: the goal would be met only by giving up what the front is there for.
+alone. What is left (strict JSON, access table, leniencies, a copy of the event) takes six to eight times the 5 to
+7 µs of that handler: the goal would be met only by giving up what the front is there for.
 """
 
 import sys
