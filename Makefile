@@ -94,7 +94,7 @@ accuracy: setup  ## Word error rate of the embedded engine on genuine clips; wor
 	@$(RUN) benchmarks.accuracy
 
 .PHONY: bench
-bench: setup $(if $(filter gpu%,$(NAME)),.venv-torch/.installed)  ## Run the benchmarks, or one: NAME=overhead, load (25 at once, memory), pack, sim (a GPU pool's day), cost
+bench: setup $(if $(filter gpu%,$(NAME)),.venv-torch/.installed)  ## Run the benchmarks, or one: NAME=overhead, load, cold, warm, accuracy, decode, long, pack, filter, sim, cost; gpu, gpu-sweep (only by name: torch)
 	@$(RUN) benchmarks $(NAME)
 
 .PHONY: security

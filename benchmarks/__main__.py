@@ -29,6 +29,7 @@ BENCHMARKS = {
     "decode": Benchmark("benchmarks.decode", (), "file to samples, by format, against PyAV, ffmpeg and libsndfile"),
     "long": Benchmark("benchmarks.long", (), "recordings of 3 h and 12 h within stated memory"),
     "pack": Benchmark("benchmarks.pack", (), "how much of a padded batch is speech"),
+    "filter": Benchmark("benchmarks.filter", (), "a tenant's tasks by seven criteria, against a plain scan"),
     "sim": Benchmark("benchmarks.sim", (), "a simulated day of GPU workers against one job per file and the floor"),
     "cost": Benchmark("benchmarks.cost", (), "USD for an hour of audio, line by line"),
     "gpu": Benchmark(

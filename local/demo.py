@@ -20,7 +20,7 @@ from callscribe.errors import CallscribeError
 from local.engine import ChosenEngine, add_engine_arguments, chosen_engine
 from local.receiver import CallbackNotVerified, Received, Receiver, verify_callback
 from local.recordings import Recording, demo_recording
-from local.signals import interrupt_when_told_to_end
+from local.signals import end_if_told, interrupt_when_told_to_end
 from local.system import START_ERRORS, LocalSystem, SystemSettings
 from local.word_errors import count_errors, words_of
 
@@ -113,6 +113,7 @@ def _running_system(engine: ChosenEngine) -> Iterator[LocalSystem]:
         opened = system.__enter__()
     console.print(f"laptop cloud up at {opened.base_url}: the template's stacks, one worker: {escape(str(engine))}")
     try:
+        end_if_told()
         yield opened
     finally:
         system.__exit__(None, None, None)

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from local.credentials import write_private
 from local.engine import add_engine_arguments, chosen_engine
-from local.signals import interrupt_when_told_to_end
+from local.signals import end_if_told, interrupt_when_told_to_end
 from local.state_lock import StateLock
 from local.system import DEFAULT_PORT, HOME, STAGE, START_ERRORS, LocalSystem, SystemSettings
 
@@ -45,7 +45,7 @@ def _serve(arguments: argparse.Namespace, lock: StateLock) -> int:
         door=True,
         engine=chosen_engine(arguments),
     )
-    with LocalSystem(settings, report=lambda line: console.print(f"[dim]{line}[/dim]")) as system:
+    with LocalSystem(settings, report=_report) as system:
         try:
             swept = system.invoke("sweep")
             write_private(local_file, describe(system))
@@ -54,6 +54,11 @@ def _serve(arguments: argparse.Namespace, lock: StateLock) -> int:
         finally:
             local_file.unlink(missing_ok=True)
             console.print("stopping …")
+
+
+def _report(line: str) -> None:
+    console.print(f"[dim]{line}[/dim]")
+    end_if_told()
 
 
 def describe(system: LocalSystem) -> dict[str, object]:
@@ -100,6 +105,7 @@ def _print_welcome(system: LocalSystem, swept: object) -> None:
 def _watch(system: LocalSystem) -> int:
     """Keep the workers alive for as long as the cloud is; 1 when that ends by itself."""
     while system.emulator.is_running():
+        end_if_told()
         system.keep_workers()
         time.sleep(_LOOK_S)
     console.print(f"[red]the laptop cloud ended by itself; its log:[/red]\n{escape(system.emulator.log_tail())}")

@@ -22,6 +22,24 @@ except KeyboardInterrupt:
     time.sleep(0.5)
     print("cleared up", flush=True)
 """
+UNLUCKY = """
+import signal
+from local.signals import end_if_told, interrupt_when_told_to_end
+
+class Unlucky:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+interrupt_when_told_to_end()
+end_if_told()
+Unlucky()
+print("went on", flush=True)
+try:
+    end_if_told()
+except KeyboardInterrupt:
+    print("ends", flush=True)
+end_if_told()
+"""
 
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
@@ -50,3 +68,8 @@ def test_a_runner_under_nohup_outlives_its_terminal() -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             runner.wait(0.5)
         runner.kill()
+
+
+def test_a_signal_that_came_while_a_destructor_ran_is_not_lost() -> None:
+    done = subprocess.run([sys.executable, "-c", UNLUCKY], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "went on\nends\n"

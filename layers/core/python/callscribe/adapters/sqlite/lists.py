@@ -1,6 +1,7 @@
 """One list from several files, and from the rows that no file holds yet."""
 
 import heapq
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
@@ -28,9 +29,9 @@ def find(
         found = [file.matches(criteria, left_out, limit=last) for file, left_out in parts]
         lists = [[(place, number) for place in places] for number, (_, places) in enumerate(found)]
         chosen = list(islice(heapq.merge(*lists, reverse=True), last - per_page, last))
-        rows = {
-            number: file.rows([place[1] for place, of in chosen if of == number])
-            for number, (file, _) in enumerate(parts)
-        }
+        ids: defaultdict[int, list[int]] = defaultdict(list)
+        for (_, task_id), number in chosen:
+            ids[number].append(task_id)
+        rows = {number: parts[number][0].rows(of_file) for number, of_file in ids.items()}
         total = sum(count for count, _ in found)
         return Found(tuple(rows[number][place[1]] for place, number in chosen), total)

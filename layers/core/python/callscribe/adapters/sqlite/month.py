@@ -137,7 +137,8 @@ class MonthFile:
         if known is not None and known[0] >= row.version:
             return
         words_row = known[2] if known is not None and known[1] == digest else self._add_words(row.words)
-        self._forget(row.id)
+        if known is not None:
+            self._forget(row.id)
         self._insert("tasks", _ASKED_COLUMNS, [(*_asked(row), words_row)])
         self._insert("shown", _SHOWN_COLUMNS, [(*_shown(row), digest)])
         tags = {(tag.strip().casefold(), row.id) for tag in row.tags}
