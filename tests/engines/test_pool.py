@@ -548,7 +548,8 @@ def test_a_tenant_with_one_recording_gets_its_part_of_the_engine_beside_one_with
 
     crowd = [threading.Thread(target=listen, args=("many", 10_000)) for _ in range(8)]
     assert joined(started(threading.Thread(target=listen, args=("one", 300)), *crowd))
-    assert 1 / 3 <= figures["one"] / figures["all"] <= 2 / 3  # of nine recordings it is one
+    # Half, less the turns that pass while its thread waits for a processor. By recordings it would be a ninth.
+    assert 1 / 5 <= figures["one"] / figures["all"] <= 2 / 3
 
 
 def test_the_recordings_shares_add_up_to_the_time_that_the_engine_worked() -> None:

@@ -257,6 +257,7 @@ def test_the_number_of_workers_follows_the_chosen_policy(pool: WithGpu) -> None:
         "hold_s": 900,
         "cooldown_s": 60,
         "idle_s": 120,
+        "expected_rate": 400,  # of the chosen engine
     }
     assert function["ReservedConcurrentExecutions"] == 1  # this account has some to set aside
 
