@@ -153,7 +153,7 @@ def _show(recording: Recording, delivered: Delivered, engine: ChosenEngine) -> N
     goal = f" (at most {MAX_WORD_ERROR_RATE})" if engine.is_embedded else ""
     console.print(f"word error rate {pooled_word_error_rate(recording, delivered.segments):.2f}{goal}")
     if engine.is_embedded:
-        console.print("[dim]The embedded engine is a smoke test: see 'Honest limits' in the README.[/dim]")
+        console.print("[dim]The embedded engine is a smoke test: see 'Engines' in the README.[/dim]")
 
 
 def _progress() -> Progress:
