@@ -55,6 +55,10 @@ def crash() -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def be_killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def vanish() -> None:
     sys.exit(0)
 
@@ -80,4 +84,6 @@ if __name__ == "__main__":
     how = json.loads(sys.argv[1])["mode"]
     confine.confine(max_audio_s=3600.0)
     _tell(messages.ALIVE)
-    {each.__name__: each for each in (report, eat_memory, spin, crash, vanish, hang, babble, lie, shout)}[how]()
+    {each.__name__: each for each in (report, eat_memory, spin, crash, be_killed, vanish, hang, babble, lie, shout)}[
+        how
+    ]()

@@ -51,6 +51,11 @@ def test_a_child_that_spins_is_ended_by_its_processor_limit(tmp_path: Path) -> N
     assert "processor time" in failure(tmp_path, "spin").failure.message
 
 
+def test_a_child_that_somebody_killed_says_nothing_about_its_file(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="was killed"):
+        probe(tmp_path, "be_killed")
+
+
 def test_a_child_that_hangs_is_killed(tmp_path: Path) -> None:
     started = time.monotonic()
     assert "no progress for 2 s" in failure(tmp_path, "hang", stall_s=2.0).failure.message

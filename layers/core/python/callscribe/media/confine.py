@@ -22,9 +22,13 @@ def confine(*, max_audio_s: float) -> None:
 
 
 def grant_cpu(audio_s: float) -> None:
-    """Allow the processor time that this much decoded audio (seconds, in total so far) may have cost."""
+    """Allow the processor time that this much decoded audio (seconds, in total so far) may have cost.
+
+    Always less than the hard limit, so that the signal which ends this process says why.
+    """
     _, hard_s = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (min(round(BASE_CPU_S + audio_s / AUDIO_S_PER_CPU_S), hard_s), hard_s))
+    soft_s = min(round(BASE_CPU_S + audio_s / AUDIO_S_PER_CPU_S), hard_s - 1)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft_s, hard_s))
 
 
 def _lower(kind: int, value: int) -> None:

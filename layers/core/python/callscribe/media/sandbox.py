@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -114,19 +115,18 @@ def _pipe(process: subprocess.Popen[bytes]) -> BinaryIO:
 
 
 def _death(process: subprocess.Popen[bytes], *, started: bool) -> Exception:
-    """Why the child ended without a last message: its own fault only once it had started."""
+    """Why the child ended without a last message: its file's fault only once it had started, and nobody killed it."""
     try:
         status = process.wait(timeout=STALL_S)
     except subprocess.TimeoutExpired:
         return _unreadable("decoding did not end")
     if not started:
         return Unavailable(f"the audio decoder did not start (exit status {status})")
-    if -status in _SIGNALS_OF_A_CPU_LIMIT:
+    if status == -signal.SIGKILL:  # no limit of its own does that: the machine lacks memory, or somebody did it
+        return Unavailable("the audio decoder was killed")
+    if status == -signal.SIGXCPU:
         return _unreadable("decoding took more processor time than audio of its length needs")
     return _unreadable("the file broke its decoder")
-
-
-_SIGNALS_OF_A_CPU_LIMIT = (24, 9)  # SIGXCPU at the soft limit; SIGKILL at the hard one, or by a lack of memory
 
 
 def _reported(payload: bytearray) -> JobFailed:
