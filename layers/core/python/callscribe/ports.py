@@ -8,15 +8,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from callscribe import names
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.callbacks import SCHEDULE_S, Answer
 from callscribe.domain.records import Record, Step
-from callscribe.domain.tasks import Criteria, Found, TaskRow
 from callscribe.domain.transcripts import Transcript
 from callscribe.domain.work import WorkFigures
+
+if TYPE_CHECKING:  # for the few processes that have an index; every Lambda imports this module
+    from callscribe.domain.tasks import Criteria, Found, TaskRow
 
 R = TypeVar("R", bound=Record)
 
@@ -148,20 +150,20 @@ class TaskIndex(Protocol):
     def find(
         self,
         tenant_id: str,
-        criteria: Criteria,
+        criteria: "Criteria",
         *,
-        fresh: Sequence[TaskRow],
+        fresh: "Sequence[TaskRow]",
         hidden: Collection[int],
         page: int,
         per_page: int,
-    ) -> Found:
+    ) -> "Found":
         """One page (from 1) of the tasks that fit: those taken in, but for the hidden ids, and the fresh ones.
 
         The rows come without their words, and in order of their last change, the newest first.
         """
         ...
 
-    def take_in(self, tenant_id: str, month: str, rows: Sequence[TaskRow], *, gone: Collection[int]) -> None:
+    def take_in(self, tenant_id: str, month: str, rows: "Sequence[TaskRow]", *, gone: Collection[int]) -> None:
         """Keep rows of one month, each in place of its older version, and forget tasks. Raises Conflict for a race."""
         ...
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from callscribe import dialects, names
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.jobs import Job
-from callscribe.domain.scaling import ScalingSettings
 from callscribe.ports import Deps, Settings, SpeechPipeline, WorkQueue
 from callscribe.services.callbacks import BodySigner, Renderer, Result
 
 if TYPE_CHECKING:
+    from callscribe.domain.scaling import ScalingSettings
     from callscribe.services.drain import WorkerSettings
 
 _MOST_SLOTS = 4  # of a worker that was not told how many
@@ -52,15 +52,20 @@ class Environment:
 
 def parse_settings(overrides: Mapping[str, Any]) -> Settings:
     """Settings with some fields replaced. Raises ValueError for a field that does not exist."""
-    unknown = set(overrides) - {field.name for field in fields(Settings)}
-    if unknown:
-        raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
-    values = dict(overrides)
+    values = _known(overrides, Settings, "unknown settings")
     if "limits" in values:
         values["limits"] = AudioLimits(**values["limits"])
     if "callback_schedule_s" in values:
         values["callback_schedule_s"] = tuple(values["callback_schedule_s"])
     return Settings(**values)
+
+
+def _known(overrides: Mapping[str, Any], kind: type[Any], else_say: str) -> dict[str, Any]:
+    """The overrides, each of which is a field of the dataclass. Raises ValueError."""
+    unknown = set(overrides) - {field.name for field in fields(kind)}
+    if unknown:
+        raise ValueError(f"{else_say}: {', '.join(sorted(unknown))}")
+    return dict(overrides)
 
 
 def aws_deps(*wanted: str, environment: Mapping[str, str] | None = None) -> Deps:
@@ -145,11 +150,9 @@ def worker_settings(*, idle_s: float | None = None, environment: Mapping[str, st
 
     variables = os.environ if environment is None else environment
     overrides = json.loads(variables.get(names.ENV_WORKER) or "{}")
-    unknown = set(overrides) - {field.name for field in fields(WorkerSettings)}
-    if unknown:
-        raise ValueError(f"unknown settings of the worker: {', '.join(sorted(unknown))}")
+    known = _known(overrides, WorkerSettings, "unknown settings of the worker")
     told = {} if idle_s is None else {"idle_s": idle_s}
-    return WorkerSettings(**{"slots": min(os.cpu_count() or 1, _MOST_SLOTS), **overrides, **told})
+    return WorkerSettings(**{"slots": min(os.cpu_count() or 1, _MOST_SLOTS), **known, **told})
 
 
 def worker_id() -> str | None:
@@ -157,17 +160,16 @@ def worker_id() -> str | None:
     return os.environ.get(names.ENV_WORKER_ID)
 
 
-def scaling_settings(environment: Mapping[str, str] | None = None) -> ScalingSettings:
+def scaling_settings(environment: Mapping[str, str] | None = None) -> "ScalingSettings":
     """How many workers there may be, and when: defaults, overridden by the JSON object in CALLSCRIBE_SCALING.
 
     Raises ValueError for what it does not understand.
     """
+    from callscribe.domain.scaling import ScalingSettings
+
     variables = os.environ if environment is None else environment
-    overrides = json.loads(variables.get(names.ENV_SCALING) or "{}")
-    unknown = set(overrides) - {field.name for field in fields(ScalingSettings)}
-    if unknown:
-        raise ValueError(f"unknown settings of the scaling: {', '.join(sorted(unknown))}")
-    return ScalingSettings(**overrides)
+    told = json.loads(variables.get(names.ENV_SCALING) or "{}")
+    return ScalingSettings(**_known(told, ScalingSettings, "unknown settings of the scaling"))
 
 
 def spot_notice() -> Callable[[], bool]:
