@@ -8,7 +8,6 @@ engine that only counts. Both transcripts must cover their recording to its end,
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.memory import descendants
-from benchmarks.peaks import PeakWatch
+from benchmarks.memory import PeakWatch, descendants, everybody
 from benchmarks.report import Goal
 from benchmarks.speech_files import write_long_call
 from callscribe.client import Client
@@ -225,7 +223,7 @@ def _workers(system: LocalSystem) -> Iterable[int]:
 
 def _others(system: LocalSystem) -> set[int]:
     """The emulator with its Lambdas, and this process: front, client and receiver in one."""
-    return {os.getpid(), *descendants(os.getpid())} - set(_workers(system))
+    return set(everybody()) - set(_workers(system))
 
 
 def _gigabytes(watch: PeakWatch) -> dict[str, float]:

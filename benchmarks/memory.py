@@ -1,25 +1,32 @@
-"""Peak memory of this process and its children, all generations, as Linux's proportional set size (PSS).
+"""Peak memory of groups of processes, from /proc.
 
-A page that n processes share counts 1/n in each, so the sum counts every page once; files in the page cache that no
-process has mapped are not counted. This process is that which runs the laptop cloud's front (and, in a benchmark, the
-clients and the receiver, so that the sum is above rather than below what `make serve` takes).
+Two measures. The proportional set size (PSS): a page that n processes share counts 1/n in each, so a sum counts every
+page once; files in the page cache that no process has mapped are not counted. And the most that each process ever had
+resident (VmHWM), shared pages included: never less than it was, however seldom one looks.
 """
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_INTERVAL_S = 0.5
+_INTERVAL_S = 0.25
 
 
-class MemoryWatch:
-    """A context manager; `peak_bytes` is the largest sum that was seen, looking twice a second."""
+class PeakWatch:
+    """A context manager; `peak_bytes` has an entry for each group: the largest sum over processes alive at one time.
 
-    def __init__(self) -> None:
-        self.peak_bytes = 0
+    `groups`: a name, and what answers the ids of its processes just now. `bytes_of`: one of the measures.
+    """
+
+    def __init__(
+        self, groups: Mapping[str, Callable[[], Iterable[int]]], *, bytes_of: Callable[[int], int] | None = None
+    ) -> None:
+        self.peak_bytes = dict.fromkeys(groups, 0)
+        self._groups = groups
+        self._bytes_of = bytes_of or most_bytes
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -32,15 +39,24 @@ class MemoryWatch:
     ) -> None:
         self._done.set()
         self._thread.join()
+        self._look()
 
     def _watch(self) -> None:
         while not self._done.wait(_INTERVAL_S):
-            self.peak_bytes = max(self.peak_bytes, total_bytes(os.getpid()))
+            self._look()
+
+    def _look(self) -> None:
+        for name, pids in self._groups.items():
+            self.peak_bytes[name] = max(self.peak_bytes[name], sum(map(self._bytes_of, pids())))
 
 
-def total_bytes(pid: int) -> int:
-    """Memory of a process and all its descendants now."""
-    return sum(_proportional_bytes(one) for one in (pid, *descendants(pid)))
+def everybody() -> tuple[int, ...]:
+    """The id of this process, and those of all its descendants.
+
+    In a benchmark it runs the laptop cloud's front, the clients and the receiver: the sum is above rather than
+    below what `make serve` takes.
+    """
+    return os.getpid(), *descendants(os.getpid())
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -61,9 +77,19 @@ def _parents() -> Iterator[tuple[int, int]]:
                 continue
 
 
-def _proportional_bytes(pid: int) -> int:
+def most_bytes(pid: int) -> int:
+    """The most resident memory that a process has had so far (VmHWM); 0 once it is gone."""
+    return _field_bytes(pid, "status", "VmHWM:")
+
+
+def proportional_bytes(pid: int) -> int:
+    """A process's proportional set size now; 0 once it is gone."""
+    return _field_bytes(pid, "smaps_rollup", "Pss:")
+
+
+def _field_bytes(pid: int, file: str, field: str) -> int:
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
     except OSError:
         return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.memory import MemoryWatch
+from benchmarks.memory import PeakWatch, everybody, proportional_bytes
 from benchmarks.report import Goal
 from callscribe.client import Client
 from callscribe.services import jobs
@@ -98,10 +98,10 @@ def main() -> int:
             _report_one(one)
             if arguments.jobs == 1:
                 return report.conclude("overhead", asdict(one), [one_goal(one), one.goal()])
-            with MemoryWatch() as memory:
+            with PeakWatch({"all": everybody}, bytes_of=proportional_bytes) as memory:
                 many = run(system, receiver, recordings)
     _report_many(many)
-    goals = [linear_goal(one, many), one.goal(), many.goal(), memory_goal(memory.peak_bytes)]
+    goals = [linear_goal(one, many), one.goal(), many.goal(), memory_goal(memory.peak_bytes["all"])]
     return report.conclude("load", {"one": asdict(one), "many": asdict(many)}, goals)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import long as bench
 from benchmarks.long import CountingEngine, Incomplete, require_whole
-from benchmarks.peaks import PeakWatch, most_bytes
+from benchmarks.memory import PeakWatch, most_bytes
 from benchmarks.speech_files import write_long_call
 from callscribe.domain.audio import AudioLimits
 from callscribe.domain.transcripts import Segment
