@@ -117,6 +117,7 @@ lock: .venv/.installed  ## Resolve all pinned requirements anew
 	@$(RUN) uv pip compile --quiet layers/media/requirements.in $(LOCK) -o layers/media/requirements.txt
 	@$(RUN) uv pip compile --quiet layers/documents/requirements.in $(LOCK) -o layers/documents/requirements.txt
 	@$(RUN) uv pip compile --quiet functions/door/requirements.in $(LOCK) -o functions/door/requirements.txt
+	@$(RUN) uv pip compile --quiet functions/fetch_video/requirements.in $(LOCK) -o functions/fetch_video/requirements.txt
 	@$(RUN) uv pip compile --quiet local/requirements.in $(LOCK) -o local/requirements.txt
 	@$(RUN) uv pip compile --quiet functions/transcribe_worker/requirements.in $(LOCK) -o functions/transcribe_worker/requirements.txt
 	@$(RUN) uv pip compile --quiet functions/transcribe_worker/requirements-torch.in pyproject.toml --extra media --extra asr \

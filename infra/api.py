@@ -1,5 +1,6 @@
 """The HTTP API: one Lambda per dialect under its paths, and a landing page for every other path."""
 
+from functools import cached_property
 from json import dumps
 
 from aws_cdk import aws_apigatewayv2 as gateway
@@ -13,7 +14,7 @@ from callscribe import names
 from infra.data_stack import DataStack
 from infra.dialects import PARTS, DialectPart
 from infra.findings import acknowledge
-from infra.functions import DocumentsLayer, FunctionKit, FunctionSize, log_group, python_function
+from infra.functions import DocumentsLayer, FunctionKit, FunctionSize, MediaLayer, log_group, python_function
 from infra.permissions import READ_OBJECT, READ_VERSION, WRITE_OBJECT, Grants
 from infra.runtime import Variables
 from infra.settings import StageSettings
@@ -74,7 +75,7 @@ class Api(Construct):
         for dialect in names.DIALECTS:
             part = PARTS[dialect]
             function = self._dialect_function(dialect, part, variables)
-            grant_dialect(Grants.of(function), part, data, fetch_queue)
+            grant_dialect(Grants.of(function), part, data, fetch_queue, self._kit.settings)
             self.dialects.append(function)
             integration = HttpLambdaIntegration(dialect.title(), function)
             for path in _routes(dialect):
@@ -86,6 +87,8 @@ class Api(Construct):
         settings = self._kit.settings
         wanted = [names.ENV_TABLE, names.ENV_AUDIO_BUCKET, names.ENV_RESULTS_BUCKET, names.ENV_ROOT_KEYS_SECRET]
         wanted += [names.ENV_FETCH_QUEUE] if part.fetches else []
+        wanted += [names.ENV_INDEX_BUCKET] if part.lists_tasks else []
+        wanted += [names.ENV_CAPTCHA_SECRET] if part.asks_captcha and settings.captcha_secret_arn else []
         return python_function(
             self,
             "api",
@@ -93,10 +96,24 @@ class Api(Construct):
             part=dialect,
             environment={**variables.pick(*wanted), names.ENV_DIALECT: dialect},
             size=FunctionSize(
-                memory_mb=1_024, timeout_s=part.timeout_s, reserved_concurrency=settings.reserved_concurrency
+                memory_mb=part.memory_mb,
+                timeout_s=part.timeout_s,
+                scratch_mb=part.scratch_mb,
+                reserved_concurrency=settings.reserved_concurrency,
             ),
-            extra_layers=[DocumentsLayer(self, settings=settings)] if part.writes_documents else [],
+            extra_layers=[
+                *([self._documents_layer] if part.writes_documents else []),
+                *([self._media_layer] if part.opens_audio else []),
+            ],
         )
+
+    @cached_property
+    def _documents_layer(self) -> DocumentsLayer:
+        return DocumentsLayer(self, settings=self._kit.settings)
+
+    @cached_property
+    def _media_layer(self) -> MediaLayer:
+        return MediaLayer(self, settings=self._kit.settings)
 
     def _function_url(self, function: Function) -> FunctionUrl:
         """Where a call may wait longer than at the gateway. The handler judges who calls, as it does there."""
@@ -155,7 +172,9 @@ def _routes(dialect: str) -> list[str]:
     return [*below, *others]
 
 
-def grant_dialect(grants: Grants, part: DialectPart, data: DataStack, fetch_queue: Queue) -> None:
+def grant_dialect(
+    grants: Grants, part: DialectPart, data: DataStack, fetch_queue: Queue, settings: StageSettings
+) -> None:
     """What the use cases of a dialect do, whichever process runs them."""
     grants.table(data.table).secret(data.root_keys)
     for prefix in part.reads:  # of a job's audio that version which was transcribed
@@ -171,6 +190,10 @@ def grant_dialect(grants: Grants, part: DialectPart, data: DataStack, fetch_queu
         grants.erase(data.results, names.RESULTS_PREFIX)
     if part.fetches:
         grants.send(fetch_queue)
+    if part.lists_tasks:
+        grants.index(data.index)
+    if part.asks_captcha and settings.captcha_secret_arn:
+        grants.allow(["secretsmanager:GetSecretValue"], settings.captcha_secret_arn)
 
 
 def _cors(settings: StageSettings) -> gateway.CorsPreflightOptions | None:

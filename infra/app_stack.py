@@ -10,6 +10,7 @@ from infra.data_stack import DataStack
 from infra.fetching import Fetching
 from infra.findings import CFN_LINT
 from infra.functions import CoreLayer, FunctionKit
+from infra.indexing import Indexing
 from infra.monitoring import Monitoring, Watched
 from infra.pipeline import Pipeline
 from infra.runtime import variables_of
@@ -32,7 +33,9 @@ class AppStack(Stack):
         self.fetching = Fetching(self, kit=kit, data=data, variables=variables)
         self.api.add_dialects(data, variables, self.fetching.queue)
         self.pipeline = Pipeline(self, kit=kit, data=data, variables=variables)
-        self.callbacks = Callbacks(self, kit=kit, data=data, variables=variables)
+        self.indexing = Indexing(self, kit=kit, data=data, variables=variables)
+        index_queue = self.indexing.queue
+        self.callbacks = Callbacks(self, kit=kit, data=data, variables=variables, index_queue=index_queue)
         self.sweeper = Sweeper(
             self,
             kit=kit,
@@ -41,6 +44,7 @@ class AppStack(Stack):
             transcription=self.pipeline.transcription.machine,
             callback_queue=self.callbacks.queue,
             fetch_queue=self.fetching.queue,
+            index_queue=index_queue,
         )
         self._monitor()
         self._outputs(variables.values)
@@ -49,16 +53,20 @@ class AppStack(Stack):
 
     def _monitor(self) -> None:
         pipeline, callbacks, fetching, data = self.pipeline, self.callbacks, self.fetching, self._data
-        dead = [data.upload_dead_letters, fetching.dead_letters, callbacks.dead_letters, callbacks.record_failures]
+        index = self.indexing
+        dead = [data.upload_dead_letters, fetching.dead_letters, fetching.video_dead_letters]
+        dead += [callbacks.dead_letters, callbacks.record_failures, index.dead_letters]
         functions = [*self.api.functions, fetching.function, *pipeline.functions, *callbacks.functions]
+        functions += [index.function, self.sweeper.function]
         watched = Watched(
             dead_letter_queues=dead,
             drained_dead_letters=pipeline.work_dead_letters,
-            queues=[data.uploads, fetching.queue, pipeline.work, callbacks.queue],
+            queues=[data.uploads, fetching.queue, fetching.videos, pipeline.work, callbacks.queue, index.queue],
             work=pipeline.work,
             fetches=fetching.queue,
+            changes=index.queue,
             machines=[pipeline.transcription.machine, callbacks.machine.machine],
-            functions=[*functions, self.sweeper.function],
+            functions=functions,
             prepare=pipeline.prepare,
             on_record=callbacks.on_record,
             deliver=callbacks.deliver,
@@ -75,11 +83,14 @@ class AppStack(Stack):
             "TableName": values[names.ENV_TABLE],
             "AudioBucket": values[names.ENV_AUDIO_BUCKET],
             "ResultsBucket": values[names.ENV_RESULTS_BUCKET],
+            "IndexBucket": values[names.ENV_INDEX_BUCKET],
+            "IndexQueueUrl": values[names.ENV_INDEX_QUEUE],
             "RootKeysSecret": values[names.ENV_ROOT_KEYS_SECRET],
             "TranscriptionMachine": values[names.ENV_TRANSCRIPTION_MACHINE],
             "CallbackMachine": values[names.ENV_CALLBACK_MACHINE],
             "CallbackQueueUrl": values[names.ENV_CALLBACK_QUEUE],
             "FetchQueueUrl": values[names.ENV_FETCH_QUEUE],
+            "VideoQueueUrl": values[names.ENV_VIDEO_QUEUE],
             "WorkQueueUrl": self.pipeline.work.queue_url,
             "WorkerRoleArn": self.pipeline.worker_role.role_arn,
             "Settings": values[names.ENV_SETTINGS],
@@ -91,11 +102,12 @@ class AppStack(Stack):
             CfnOutput(self, name, value=value)
 
     def _exports(self) -> None:
-        """What the GPU stack imports, in every stage: or none that has it could go on without it.
+        """What the GPU and the video stack import, in every stage: or none that has one could go on without it.
 
         An export cannot go while it is imported, and a setting that removes a stack does not destroy it.
         """
-        for value in (self.pipeline.work.queue_arn, self.pipeline.work.queue_url, self.pipeline.worker_role.role_arn):
+        work, role = self.pipeline.work, self.pipeline.worker_role
+        for value in (work.queue_arn, work.queue_url, role.role_arn, self.fetching.videos.queue_arn):
             self.export_value(value)
 
     def _warn_without_workers(self) -> None:

@@ -12,6 +12,7 @@ from infra.data_stack import DataStack
 from infra.door_stack import DoorStack
 from infra.gpu_stack import STAGE_TAG, GpuStack
 from infra.settings import from_context
+from infra.video_stack import VideoStack
 
 
 def build_app(context: Mapping[str, Any] | None = None, *, outdir: str | None = None) -> App:
@@ -29,6 +30,8 @@ def build_app(context: Mapping[str, Any] | None = None, *, outdir: str | None = 
         DoorStack(app, f"{prefix}-Door", settings=settings, data=data, app=running, env=environment)
     if settings.gpu:
         GpuStack(app, f"{prefix}-Gpu", settings=settings, data=data, app=running, env=environment)
+    if settings.video and not settings.is_local:  # there it is a process beside the cloud
+        VideoStack(app, f"{prefix}-Video", settings=settings, app=running, env=environment)
     Tags.of(app).add(STAGE_TAG, settings.stage)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

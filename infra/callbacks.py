@@ -1,8 +1,12 @@
-"""From a finished job to its callback: the stream's reader, the first attempt, the machine of the later ones."""
+"""From a finished job to its callback: the stream's reader, the first attempt, the machine of the later ones.
+
+The stream's reader also tells the index of tasks what changed.
+"""
 
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk.aws_lambda import FilterCriteria, FilterRule, Function, StartingPosition
 from aws_cdk.aws_lambda_event_sources import DynamoEventSource, SqsDlq, SqsEventSource
+from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
 from callscribe import names
@@ -20,7 +24,9 @@ _DELIVER_TIMEOUT_S = 60  # one attempt takes 15 s at most
 class Callbacks(Construct):
     """Everything between an outbox row in the table and a receiver's answer."""
 
-    def __init__(self, scope: Construct, *, kit: FunctionKit, data: DataStack, variables: Variables) -> None:
+    def __init__(
+        self, scope: Construct, *, kit: FunctionKit, data: DataStack, variables: Variables, index_queue: Queue
+    ) -> None:
         super().__init__(scope, "Callbacks")
         self._kit, self._data, self._variables = kit, data, variables
         self.dead_letters = dead_letter_queue(self, "DeadLetters")
@@ -39,7 +45,7 @@ class Callbacks(Construct):
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         variables.values[names.ENV_CALLBACK_MACHINE] = machine_arn
-        self.on_record = self._record_function()
+        self.on_record = self._record_function(index_queue)
         self.deliver = self._deliver_function(machine_arn)
         self.machine = self._machine(machine_name)
 
@@ -48,14 +54,14 @@ class Callbacks(Construct):
         """Both Lambdas."""
         return [self.on_record, self.deliver]
 
-    def _record_function(self) -> Function:
-        function = python_function(
-            self, "on_record", self._kit, environment=self._variables.pick(names.ENV_CALLBACK_QUEUE)
-        )
-        Grants.of(function).send(self.queue)
-        new_outbox_row = {
+    def _record_function(self, index_queue: Queue) -> Function:
+        wanted = (names.ENV_CALLBACK_QUEUE, names.ENV_INDEX_QUEUE)
+        function = python_function(self, "on_record", self._kit, environment=self._variables.pick(*wanted))
+        Grants.of(function).send(self.queue).send(index_queue)
+        kinds = FilterRule.or_(names.CALLBACK_KIND, names.DIRTY_TASK_KIND)
+        new_row = {
             "eventName": FilterRule.is_equal("INSERT"),
-            "dynamodb": {"NewImage": {names.KIND_ATTRIBUTE: {"S": FilterRule.is_equal(names.CALLBACK_KIND)}}},
+            "dynamodb": {"NewImage": {names.KIND_ATTRIBUTE: {"S": kinds}}},
         }
         source = DynamoEventSource(
             self._data.table,
@@ -66,7 +72,7 @@ class Callbacks(Construct):
             max_record_age=Duration.hours(23),
             report_batch_item_failures=True,
             on_failure=SqsDlq(self.record_failures),
-            filters=[FilterCriteria.filter(new_outbox_row)],
+            filters=[FilterCriteria.filter(new_row)],
         )
         function.add_event_source(source)
         return function

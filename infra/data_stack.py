@@ -13,6 +13,7 @@ from infra.queues import dead_letter_queue, queue
 from infra.settings import StageSettings
 
 UPLOAD_HANDLER_TIMEOUT_S = 30
+_NO_ACCESS_LOG = "whoever wants a log of reads turns on CloudTrail data events"
 
 
 class DataStack(Stack):
@@ -34,6 +35,7 @@ class DataStack(Stack):
         )
         self._notify_of_uploads()
         self.results = self._bucket("Results", retention_days=settings.results_retention_days)
+        self.index = self._index_bucket()
         self.root_keys = self._root_keys()
 
     def _table(self) -> dynamodb.Table:
@@ -77,10 +79,26 @@ class DataStack(Stack):
             lifecycle_rules=self._lifecycle(retention_days),
             removal_policy=self._removal,
         )
-        acknowledge(
-            bucket,
-            {"AwsSolutions-S1": "whoever wants a log of reads turns on CloudTrail data events"},
+        acknowledge(bucket, {"AwsSolutions-S1": _NO_ACCESS_LOG})
+        return bucket
+
+    def _index_bucket(self) -> s3.Bucket:
+        """The files that lists of tasks are read from. They are replaced every minute, what was deleted must not stay,
+        and all of it can be made anew: so there are no versions.
+        """
+        unfinished = s3.LifecycleRule(id="unfinished", abort_incomplete_multipart_upload_after=Duration.days(1))
+        bucket = s3.Bucket(
+            self,
+            "Index",
+            versioned=False,
+            enforce_ssl=True,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            lifecycle_rules=[unfinished],
+            removal_policy=self._removal,
         )
+        acknowledge(bucket, {"AwsSolutions-S1": _NO_ACCESS_LOG})
         return bucket
 
     def _lifecycle(self, retention_days: int) -> list[s3.LifecycleRule]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from callscribe import names
+from infra.indexing import SCRATCH_MB as INDEX_MB
 from infra.permissions import READ_OBJECT, WRITE_OBJECT
 
 GATEWAY_TIMEOUT_S = 30  # it waits no longer itself
@@ -29,12 +30,25 @@ class DialectPart:
     erases_results: bool = False
     fetches: bool = False  # has audio fetched from URLs, by way of the fetch queue
     writes_documents: bool = False
+    opens_audio: bool = False  # within the request
+    lists_tasks: bool = False  # reads the index
+    asks_captcha: bool = False  # of the operator's service, where one is named
     waits: bool = False  # answers when the transcript is there: has a function URL, and time
 
     @property
     def timeout_s(self) -> int:
         """How long one request may take."""
         return FUNCTION_URL_TIMEOUT_S if self.waits else GATEWAY_TIMEOUT_S
+
+    @property
+    def memory_mb(self) -> int:
+        """CPU comes with it, and decoding takes that."""
+        return 2_048 if self.opens_audio else 1_024
+
+    @property
+    def scratch_mb(self) -> int:
+        """Room for audio, and for the files of the index that were read last."""
+        return 512 + (INDEX_MB if self.lists_tasks else 0)
 
 
 PARTS: dict[str, DialectPart] = {
@@ -55,5 +69,17 @@ PARTS: dict[str, DialectPart] = {
         erases_results=True,
         fetches=True,
         waits=True,
+    ),
+    "transcripto": DialectPart(
+        reads=(names.AUDIO_PREFIX,),
+        writes=(names.AUDIO_PREFIX, names.SOURCES_PREFIX),
+        erases=(names.AUDIO_PREFIX, names.SOURCES_PREFIX),
+        results=READ_OBJECT + WRITE_OBJECT,  # as of `mor`
+        erases_results=True,
+        fetches=True,
+        writes_documents=True,
+        opens_audio=True,
+        lists_tasks=True,
+        asks_captcha=True,
     ),
 }

@@ -89,7 +89,7 @@ class DoorStack(Stack):
             str(ROOT),
             file="functions/door/Dockerfile",
             platform=Platform.LINUX_ARM64,
-            exclude=["functions/transcribe_worker"],
+            exclude=["functions/fetch_video", "functions/transcribe_worker"],
         )
         container = task.add_container(
             "Door",
@@ -140,7 +140,7 @@ class DoorStack(Stack):
         """What the Lambda of each dialect may do."""
         grants = Grants(task.task_role)
         for part in PARTS.values():
-            grant_dialect(grants, part, self._data, self._app.fetching.queue)
+            grant_dialect(grants, part, self._data, self._app.fetching.queue, self._settings)
 
     def _balancer(self) -> elb.ApplicationLoadBalancer:
         settings = self._settings

@@ -1,5 +1,8 @@
 """Audio that jobs name by URL: the queue of what is to be fetched, and the function that fetches it.
 
+Sound of videos goes on from that function into a queue of its own, which is there in every stage; what drains it is the
+stack of `video_stack`, or a process on the laptop.
+
 The queue is a standard one, and fair: messages carry their tenant as their group (see `wiring`), so that a tenant with
 a thousand URLs does not hold up another's one.
 """
@@ -15,6 +18,7 @@ from infra.queues import dead_letter_queue, queue
 from infra.runtime import Variables
 
 _BIGGEST_FILE_MB = 2_048
+_ORDER_VISIBILITY_S = 120  # whoever takes an order removes it at once, or lets another one try soon
 _SLACK_MB = 512
 
 
@@ -32,7 +36,16 @@ class Fetching(Construct):
         self.dead_letters = dead_letter_queue(self, "DeadLetters")
         self.queue = queue(self, "Queue", visibility_s=visibility_s, dead_letters=self.dead_letters)
         variables.values[names.ENV_FETCH_QUEUE] = self.queue.queue_url
-        wanted = (names.ENV_TABLE, names.ENV_AUDIO_BUCKET, names.ENV_RESULTS_BUCKET, names.ENV_ROOT_KEYS_SECRET)
+        self.video_dead_letters = dead_letter_queue(self, "VideoDeadLetters")
+        self.videos = queue(self, "Videos", visibility_s=_ORDER_VISIBILITY_S, dead_letters=self.video_dead_letters)
+        variables.values[names.ENV_VIDEO_QUEUE] = self.videos.queue_url
+        wanted = (
+            names.ENV_TABLE,
+            names.ENV_AUDIO_BUCKET,
+            names.ENV_RESULTS_BUCKET,
+            names.ENV_ROOT_KEYS_SECRET,
+            names.ENV_VIDEO_QUEUE,
+        )
         self.function = python_function(
             self,
             "fetch_audio",
@@ -50,7 +63,7 @@ class Fetching(Construct):
         self.function.add_event_source(source)
 
     def _grant(self, data: DataStack, source_buckets: tuple[str, ...]) -> None:
-        grants = Grants.of(self.function).table(data.table).secret(data.root_keys)
+        grants = Grants.of(self.function).table(data.table).secret(data.root_keys).send(self.videos)
         grants.objects(data.audio, names.AUDIO_PREFIX, READ_VERSION)  # an earlier job's, as it was transcribed
         for prefix in (names.SOURCES_PREFIX, names.RECORDINGS_PREFIX):
             grants.objects(data.audio, prefix, READ_OBJECT)

@@ -58,7 +58,7 @@ class GpuPool(Construct):
             file="functions/transcribe_worker/Dockerfile",
             platform=Platform.LINUX_AMD64,
             build_args={"ENGINE": self._settings.gpu_engine, "MODEL": self._settings.gpu_model},
-            exclude=["functions/door"],
+            exclude=["functions/door", "functions/fetch_video"],
         )
 
     def _job_definition(self) -> batch.EcsJobDefinition:

@@ -1,7 +1,8 @@
 """The two state machines: their definitions (Amazon States Language, JSONPath, ids only), and how they are made.
 
-transcription: Prepare ─▶ Transcribe (waits for a worker) ─▶ Finish          at most 4 transitions
-                   └──────────┴─── any error ───▶ FinishFailed ─▶ JobFailed
+transcription: Prepare ─▶ Words? ─ no ─▶ Transcribe (waits for a worker) ─▶ Finish          at most 5 transitions
+                   │         └──── yes: nobody has to listen ──────────────────▶
+                   └── any error, of these three, too ──▶ FinishFailed ─▶ JobFailed
 callback:      Wait ─▶ Deliver ─▶ Done? ─▶ Delivered
                  ▲                  │ no
                  └──────────────────┘
@@ -51,7 +52,7 @@ _EXHAUSTED: _Patience = {"attempts": 2, "longest_s": 60}
 
 
 def transcription_definition(*, prepare_arn: str, finish_arn: str, work_queue_url: str, deadline_s: int) -> Json:
-    """State: {"tenant_id", "job_id"}; nothing is added to it but, after an error, "error"."""
+    """State: {"tenant_id", "job_id"}; Prepare adds {"prepared": {"words": truth value}}, an error adds "error"."""
     catch = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "FinishFailed"}]
     transcribe: Json = {
         "Type": "Task",
@@ -68,11 +69,13 @@ def transcription_definition(*, prepare_arn: str, finish_arn: str, work_queue_ur
         "Catch": catch,
         "Next": "Finish",
     }
+    words = {"Variable": "$.prepared.words", "BooleanEquals": True, "Next": "Finish"}
     failed = _lambda_task(finish_arn, next_state=JOB_FAILED) | {
         "Parameters": {"tenant_id.$": "$.tenant_id", "job_id.$": "$.job_id", "error.$": "$.error.Error"}
     }
     states = {
-        "Prepare": _lambda_task(prepare_arn, next_state="Transcribe") | {"Catch": catch},
+        "Prepare": _lambda_task(prepare_arn, next_state="Words?") | {"ResultPath": "$.prepared", "Catch": catch},
+        "Words?": {"Type": "Choice", "Choices": [words], "Default": "Transcribe"},
         "Transcribe": transcribe,
         "Finish": _lambda_task(finish_arn, next_state=None) | {"Catch": catch},
         "FinishFailed": failed,

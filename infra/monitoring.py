@@ -19,6 +19,7 @@ from infra.settings import StageSettings
 _OLDEST_WORK_S = 3_600
 _OLDEST_FETCH_S = 1_800  # one download may take some ten minutes; a job without audio fails after an hour
 _OLDEST_RECORD_MS = 300_000
+_OLDEST_CHANGE_S = 1_800  # twice as long as changes of tasks may gather
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,7 @@ class Watched:
     queues: Sequence[Queue]
     work: Queue
     fetches: Queue
+    changes: Queue
     machines: Sequence[StateMachine]
     functions: Sequence[Function]
     prepare: Function  # its errors are mostly other people's bad files
@@ -66,6 +68,10 @@ class Monitoring(Construct):
         age = watched.fetches.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum")
         self._alarms.add(
             "FetchTooOld", age, _OLDEST_FETCH_S, "audio URLs wait for over half an hour: see fetch_concurrency"
+        )
+        age = watched.changes.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum")
+        self._alarms.add(
+            "IndexTooOld", age, _OLDEST_CHANGE_S, "changed tasks wait for over half an hour to be taken into the index"
         )
 
     def _watch_machines(self, watched: Watched) -> None:

@@ -62,6 +62,11 @@ class Grants:
         """Learn that an object is not there: without this right S3 answers 403 in place of 404."""
         return self.allow(["s3:ListBucket"], bucket.bucket_arn)
 
+    def index(self, bucket: IBucket, *, write: bool = False) -> "Grants":
+        """Read the files of the index of tasks and list them; `write`: replace them, too."""
+        self.objects(bucket, names.TASKS_PREFIX, READ_OBJECT + (WRITE_OBJECT if write else ()))
+        return self.missing_objects(bucket)
+
     def erase(self, bucket: IBucket, *prefixes: str) -> "Grants":
         """Remove objects below these prefixes in all their versions, which are found by listing them."""
         for prefix in prefixes:

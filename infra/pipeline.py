@@ -47,12 +47,14 @@ class Pipeline(Construct):
             self,
             "prepare_audio",
             self._kit,
-            environment=self._variables.pick(names.ENV_TABLE, names.ENV_AUDIO_BUCKET),
+            environment=self._variables.pick(names.ENV_TABLE, names.ENV_AUDIO_BUCKET, names.ENV_RESULTS_BUCKET),
             size=FunctionSize(memory_mb=2_048, timeout_s=900, scratch_mb=2 * _BIGGEST_FILE_MB),
             extra_layers=[MediaLayer(self, settings=self._kit.settings)],
         )
         grants = Grants.of(function).table(self._data.table)
         grants.objects(self._data.audio, names.AUDIO_PREFIX, READ_VERSION).missing_objects(self._data.audio)
+        # The words of a chat. It opens files of strangers, so it may remove nothing: Finish does, and the sweeper.
+        grants.objects(self._data.results, names.RESULTS_PREFIX, WRITE_OBJECT)
         return function
 
     def _finish_function(self) -> Function:

@@ -15,7 +15,7 @@ an error that names the setting, the value and what is allowed. Names that hold 
 | `retain_data` | `true` | keep table, buckets and root keys on destroy (`false`: empty the buckets before) |
 | `log_retention_days` | `30` | 1, 3, 5, 7, 14, 30, 60 or 90 |
 | `audio_retention_days` | `30` | audio, registered recordings too, is deleted after so many days, 1 to 3650 |
-| `results_retention_days` | `365` | transcripts and callback bodies are deleted after so many days, 1 to 3650 |
+| `results_retention_days` | `365` | days until transcripts, callback bodies and searched words go, 1 to 3650 |
 | `noncurrent_retention_days` | `7` | overwritten and deleted object versions are gone after so many days, 1 to 365 |
 | `cors_origins` | none | browser origins that may call the API and upload: `https://host`, several, or `*` |
 | `throttle_rate` | `100` | requests per second to the whole API, 1 to 10000 |
@@ -26,11 +26,12 @@ an error that names the setting, the value and what is allowed. Names that hold 
 | `fetch_s` | `600` | seconds that the download of an audio URL may take, 10 to 780 |
 | `fetch_concurrency` | `5` | audio URLs that are downloaded at one time, 2 to 1000 |
 | `callback_schedule_s` | 10 attempts in 75 h | seconds before each attempt, the first included: 1 to 20 numbers |
-| `upload_deadline_s` | `3600` | seconds until a job without upload fails, 60 (`local`: 1) to 604800 |
+| `upload_deadline_s` | `3600` | seconds until a job without upload fails, 60 (`local`: 1; `video`: 1260) to 604800 |
 | `job_deadline_s` | `86400` | seconds a job may wait and be worked on, 300 (`local`: 1) to 604800 |
 | `recheck_s` | `300` | seconds of silence before the sweeper asks after a job, 60 (`local`: 1) to 86400 |
 | `work_visibility_s` | `300` | seconds until a dead worker's job is another's, 30 (`local`: 2) to 43200 |
 | `worker_principals` | none | IAM ARNs that may assume the role `WorkerRoleArn`, for workers of your own |
+| `index_delay_s` | `60` | seconds that changes of tasks gather before the index takes them in, 5 (`local`: 1) to 900 |
 | `sweep_minutes` | `5` | minutes between two searches for what got lost, 1 to 12 |
 | `fetched_result_s` | `540` | seconds that an `aivoco` transcript waits to be fetched, 60 to 840 less one sweep |
 | `requests_per_minute` | `60` | requests that `aivoco` takes from one address, 1 to 100000 |
@@ -40,6 +41,16 @@ an error that names the setting, the value and what is allowed. Names that hold 
 | `transcription_failed_text` | the vendor's | `aivoco`'s answer when a transcription failed, 200 characters at most |
 | `basic_everywhere` | `true` | dialect `mor` takes user and password at every path, not at its login alone |
 | `refresh_life_s` | `604800` | seconds that a login lives without being refreshed, 900 to 7776000 |
+| `login_life_s` | `86400` | seconds that the token of a `transcripto` login lives, 300 to 2592000 |
+| `client_hashes` | `sha512,sha256` | by which of these `transcripto` clients may hash passwords |
+| `captcha_url` | none | `siteverify` URL of the captcha service for `transcripto` logins; none: any token will do |
+| `captcha_secret_arn` | none | your secret in Secrets Manager that holds the service's key; goes with `captcha_url` |
+| `tariffs` | the vendor's packages | JSON or TOML file of the tariffs that `transcripto` tenants may have |
+| `unique_file_names` | `true` | `transcripto` takes a call's file name once per user (error 4091) |
+| `quick_fetch_s` | `12` | seconds that a `transcripto` request waits for the audio that it names by URL, 1 to 18 |
+| `video` | `false` | take links to videos: a container for each fetches its sound (on the laptop a process) |
+| `video_vpc_id` | a VPC of its own | VPC to put these containers into; goes with `video_subnet_ids` |
+| `video_subnet_ids` | two of its own | public subnets of `video_vpc_id`, in two zones or more |
 | `door` | `false` | deploy the door: a container behind a load balancer, for bodies to 80 MB and long waits |
 | `door_domain_name` | none | the door's own host name; point its DNS record to the output `DoorTarget` |
 | `door_certificate_arn` | none | ACM certificate of `door_domain_name`, in the same region; the door needs both |
@@ -65,6 +76,7 @@ an error that names the setting, the value and what is allowed. Names that hold 
 | `alarm_email` | none | where alarms are mailed to; the receiver confirms once |
 """
 
+import json
 import re
 import types
 from collections.abc import Mapping, Sequence
@@ -73,6 +85,7 @@ from difflib import get_close_matches
 from typing import Any, get_args, get_type_hints
 
 from callscribe import names
+from infra.tariffs import read_tariffs
 
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90)
 # By engine, of those whose image functions/transcribe_worker/Dockerfile can build; as in the package's own catalogue.
@@ -82,6 +95,8 @@ GPU_MODELS = {
 }
 # Sizes with one GPU, and their vCPUs; the same in all families that are taken.
 GPU_VCPUS = {"xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32, "16xlarge": 64}
+# As `callscribe.ports.Settings.video_message_s` adds them up.
+_VIDEO_S = names.VIDEO_S + names.VIDEO_START_S + names.FETCH_STORE_S + names.FETCH_MARGIN_S
 _HIGHEST_DEADLINE_S = 604_800
 _RUNTIME_FIELDS = (
     "stage",
@@ -91,6 +106,8 @@ _RUNTIME_FIELDS = (
     "job_deadline_s",
     "recheck_s",
     "work_visibility_s",
+    "index_delay_s",
+    "results_retention_days",
     "fetch_s",
     "fetched_result_s",
     "requests_per_minute",
@@ -100,7 +117,14 @@ _RUNTIME_FIELDS = (
     "transcription_failed_text",
     "basic_everywhere",
     "refresh_life_s",
+    "login_life_s",
+    "client_hashes",
+    "captcha_url",
+    "unique_file_names",
+    "quick_fetch_s",
 )
+# A Lambda's variables have 4 KB, names included; ARNs, queues and buckets need the rest.
+_MOST_SETTINGS_BYTES = 2_700
 _LONGEST_UNFETCHED_S = 840  # a minute less than the promised 15: the sweeper needs time, too
 
 
@@ -142,6 +166,7 @@ class StageSettings:
     recheck_s: int = 300
     work_visibility_s: int = names.WORK_MESSAGE_VISIBILITY_S
     worker_principals: tuple[str, ...] = ()
+    index_delay_s: int = 60
     sweep_minutes: int = 5
     fetched_result_s: int = 540
     requests_per_minute: int = 60
@@ -151,6 +176,16 @@ class StageSettings:
     transcription_failed_text: str | None = None
     basic_everywhere: bool = True
     refresh_life_s: int = 604_800
+    login_life_s: int = 86_400
+    client_hashes: tuple[str, ...] = ("sha512", "sha256")
+    captcha_url: str | None = None
+    captcha_secret_arn: str | None = None
+    tariffs: str | None = None
+    unique_file_names: bool = True
+    quick_fetch_s: int = 12
+    video: bool = False
+    video_vpc_id: str | None = None
+    video_subnet_ids: tuple[str, ...] = ()
     door: bool = False
     door_domain_name: str | None = None
     door_certificate_arn: str | None = None
@@ -182,6 +217,9 @@ class StageSettings:
         _check_combinations(self)
         _check_certificates(self)
         _check_waiting(self)
+        _check_captcha(self)
+        _check_tariffs(self)
+        _check_video(self)
         _check_door(self)
         _check_gpu(self)
 
@@ -193,6 +231,8 @@ class StageSettings:
     def runtime_overrides(self) -> dict[str, Any]:
         """Fields of `callscribe.ports.Settings`, the base URL aside: all that is known here, whatever it is there."""
         told = {name: getattr(self, name) for name in _RUNTIME_FIELDS}
+        told["videos"] = self.video
+        told["tariffs"] = read_tariffs(self.tariffs) if self.tariffs else None
         return {name: value for name, value in told.items() if value is not None}
 
 
@@ -274,9 +314,17 @@ _PATTERNS = {
     "source_buckets": (r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "names of S3 buckets"),
     "admin_units_url": (_WEB_PAGE, "an http or https URL"),
     "recharge_url": (_WEB_PAGE, "an http or https URL"),
+    "captcha_url": (r"https?://[^\s/?#@]+/[^\s]*", "a URL such as https://captcha.example.com/siteverify"),
+    "captcha_secret_arn": (
+        r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]{1,256}-[A-Za-z0-9]{6}",
+        "the whole ARN of a secret, its last six characters included",
+    ),
+    "client_hashes": (r"sha512|sha256", "sha512 and sha256"),
     "transcription_failed_text": (r"[^\x00-\x1f\x7f]{1,200}", "1 to 200 characters, no control character"),
     "door_domain_name": (r"[a-z0-9-]+(\.[a-z0-9-]+)+", "a host name such as door.example.com"),
     "door_certificate_arn": (r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/\S+", "the ARN of an ACM certificate"),
+    "video_vpc_id": (r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", "a VPC's id such as vpc-0123456789abcdef0"),
+    "video_subnet_ids": (r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "ids of subnets"),
     "door_vpc_id": (r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", "a VPC's id such as vpc-0123456789abcdef0"),
     "door_subnet_ids": (r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "ids of subnets"),
     "gpu_instance_types": (
@@ -310,6 +358,7 @@ def _check_numbers(settings: StageSettings) -> None:
         "job_deadline_s": (1 if local else 300, _HIGHEST_DEADLINE_S),
         "recheck_s": (1 if local else 60, 86_400),
         "work_visibility_s": (2 if local else 30, 43_200),
+        "index_delay_s": (1 if local else 5, 900),
         "sweep_minutes": (1, 12),
         "fetch_s": (10, 780),
         "fetch_concurrency": (2, 1_000),
@@ -317,6 +366,8 @@ def _check_numbers(settings: StageSettings) -> None:
         "requests_per_minute": (1, 100_000),
         "waiting_calls": (1, 1_000),
         "refresh_life_s": (900, 7_776_000),
+        "login_life_s": (300, 2_592_000),
+        "quick_fetch_s": (1, 18),
         "door_wait_s": (30, 3_500),
         "door_max_tasks": (1, 50),
         "gpu_max_workers": (1, 100),
@@ -353,11 +404,12 @@ def _check_combinations(settings: StageSettings) -> None:
 
 
 def _check_certificates(settings: StageSettings) -> None:
-    """Gateway and load balancer take certificates of their own region only."""
-    for name in ("certificate_arn", "door_certificate_arn"):
+    """Gateway and load balancer take certificates of their own region only; secrets are read in ours."""
+    for name in ("certificate_arn", "door_certificate_arn", "captcha_secret_arn"):
         arn = getattr(settings, name)
         if arn and settings.region and arn.split(":")[3] != settings.region:
-            raise BadSetting(name, arn, f"allowed is a certificate in the region of the stage, {settings.region}")
+            kind = "secret" if "secret" in name else "certificate"
+            raise BadSetting(name, arn, f"allowed is a {kind} in the region of the stage, {settings.region}")
 
 
 def _check_waiting(settings: StageSettings) -> None:
@@ -369,6 +421,40 @@ def _check_waiting(settings: StageSettings) -> None:
             settings.waiting_calls,
             f"with reserved_concurrency={reserved} allowed is at most {reserved - 1}",
         )
+
+
+def _check_captcha(settings: StageSettings) -> None:
+    if (settings.captcha_url is None) != (settings.captcha_secret_arn is None):
+        raise BadSetting("captcha_url", settings.captcha_url, "captcha_url and captcha_secret_arn go together")
+    if settings.captcha_url and not settings.is_local and not settings.captcha_url.startswith("https://"):
+        raise BadSetting("captcha_url", settings.captcha_url, "allowed is https, http only on target local")
+    if not settings.client_hashes or len(set(settings.client_hashes)) < len(settings.client_hashes):
+        raise BadSetting("client_hashes", ",".join(settings.client_hashes), "allowed are one or more, each once")
+
+
+def _check_tariffs(settings: StageSettings) -> None:
+    """The file, and whether Lambda's environment has room for what it says."""
+    try:
+        told = json.dumps(settings.runtime_overrides(), separators=(",", ":"))
+    except ValueError as error:
+        raise BadSetting("tariffs", settings.tariffs, str(error)) from error
+    if settings.tariffs and len(told) > _MOST_SETTINGS_BYTES:
+        raise BadSetting(
+            "tariffs",
+            settings.tariffs,
+            f"with it the settings take {len(told)} bytes of each function's environment, {_MOST_SETTINGS_BYTES} are"
+            " allowed: leave out tariffs that nobody has, and fields that are as the default",
+        )
+
+
+def _check_video(settings: StageSettings) -> None:
+    if bool(settings.video_vpc_id) != bool(settings.video_subnet_ids) or len(settings.video_subnet_ids) == 1:
+        raise BadSetting("video_vpc_id", settings.video_vpc_id, "it goes with video_subnet_ids, two or more")
+    if settings.video and settings.upload_deadline_s < _VIDEO_S:
+        allowed = (
+            f"with video=true allowed is at least {_VIDEO_S}: a fetcher is started, and brings up to hours of sound"
+        )
+        raise BadSetting("upload_deadline_s", settings.upload_deadline_s, allowed)
 
 
 def _check_door(settings: StageSettings) -> None:

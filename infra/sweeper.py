@@ -28,9 +28,12 @@ class Sweeper(Construct):
         transcription: StateMachine,
         callback_queue: Queue,
         fetch_queue: Queue,
+        index_queue: Queue,
     ) -> None:
         super().__init__(scope, "Sweeper")
-        wanted = set(variables.values) - {names.ENV_SETTINGS, names.ENV_CALLBACK_MACHINE}
+        unused = {names.ENV_SETTINGS, names.ENV_CALLBACK_MACHINE, names.ENV_VIDEO_QUEUE}
+        unused |= {names.ENV_INDEX_BUCKET, names.ENV_CAPTCHA_SECRET}
+        wanted = set(variables.values) - unused
         self.function = python_function(
             self,
             "sweep",
@@ -42,7 +45,7 @@ class Sweeper(Construct):
         grants.objects(data.audio, names.AUDIO_PREFIX, READ_VERSION).missing_objects(data.audio)
         grants.objects(data.results, names.RESULTS_PREFIX, READ_OBJECT + WRITE_OBJECT).missing_objects(data.results)
         grants.cleaning_up(data.audio, data.results)
-        grants.start(transcription).send(callback_queue).send(fetch_queue)
+        grants.start(transcription).send(callback_queue).send(fetch_queue).send(index_queue)
         self._let_it_look_at_executions(grants, transcription)
         Rule(
             self,

@@ -1,6 +1,7 @@
 """The tenant of the laptop's stage, funded, and every kind of credential that a dialect asks for."""
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -10,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from callscribe.domain.credits import MICRO, Account, Plan
-from callscribe.errors import NotFound
+from callscribe.errors import NoTariff, NotFound
 from callscribe.ports import Deps
-from callscribe.services import accounts, ledger, users
+from callscribe.services import accounts, ledger, tariffs, users
 
 KEPT_FILE = "credentials.json"
 USERNAME = "local"
 # What a second costs and what the tenant has is made up, and enough for days of audio.
 PLAN = Plan(Account.CREDITS, credits_m_per_s=500, units_m_per_s=500)
+TARIFF, TARIFF_DAYS = "enterprise", 3_650
 FUNDS = {Account.CREDITS: 1_000 * MICRO, Account.UNITS: 1_000 * MICRO}
 
 
@@ -32,12 +34,19 @@ class Credentials:
     password: str
     webhook_secret: str
 
+    @property
+    def log_in(self) -> dict[str, str]:
+        """The body of a log-in at dialect `transcripto`."""
+        digest = hashlib.sha512(self.password.encode()).hexdigest()
+        return {"email": self.username, "password_hash": digest, "captcha_token": "any"}
+
 
 def credentials(deps: Deps, state_dir: Path | None) -> Credentials:
     """Those kept with the state, or new ones of a new tenant, which are then kept. None of them expires."""
     kept = state_dir / KEPT_FILE if state_dir else None
     known = _known(deps, kept) if kept and kept.exists() else None
     if known is not None:
+        _bring_up_to_date(deps, known)
         return known
     made = _made(deps)
     if kept:
@@ -65,9 +74,21 @@ def _known(deps: Deps, kept: Path) -> Credentials | None:
     return None
 
 
+def _bring_up_to_date(deps: Deps, known: Credentials) -> None:
+    """A state of an older version has no tariff, and knows no digest of the password."""
+    try:
+        tariffs.active(deps, known.tenant_id)
+    except NoTariff:
+        tariffs.subscribe(deps, known.tenant_id, TARIFF, days=TARIFF_DAYS)
+    for user in users.list_users(deps, known.tenant_id):
+        if user.username == known.username and user.sha512_hash is None:
+            users.set_password(deps, tenant_id=user.tenant_id, user_id=user.id, password=known.password)
+
+
 def _made(deps: Deps) -> Credentials:
     tenant = accounts.create_tenant(deps, name="Local")
     accounts.change_tenant(deps, tenant.id, plan=PLAN)
+    tariffs.subscribe(deps, tenant.id, TARIFF, days=TARIFF_DAYS)
     for account, amount in FUNDS.items():
         ledger.top_up(deps, tenant_id=tenant.id, account=account, amount=amount, reference=f"local-{account}")
     key, api_key = accounts.create_key(deps, tenant_id=tenant.id, name="local")

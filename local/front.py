@@ -2,7 +2,9 @@
 
 It keeps method, target, headers and body as they came, adds what API Gateway adds, and enforces the gateway's limits.
 Where there is a door it gets, and alone, what cannot pass the gateway: bodies that are too large for it, and waits that
-are too long, once the gateway has answered that its time is over. Everything else goes through gateway and Lambda.
+are too long, once the gateway has answered that its time is over. It is also asked for what was too large an answer for
+the gateway, which leads to it by a 302: who does not follow gets it whole. Everything else goes through gateway and
+Lambda.
 A client that leaves while the door works for it leaves the door, too.
 """
 
@@ -39,7 +41,6 @@ _IDLE_TIMEOUT_S = 60.0
 _CHUNK_BYTES = 64 * 1024
 _LINE_BYTES = 8192
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
-_PRESIGNED = f"{names.DIALECTS['presign']}/generate-presigned-url"
 _ANSWER_S = 90.0  # beyond the door's longest wait
 
 _Answered = tuple[int, list[tuple[str, str]], bytes]
@@ -135,8 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
         door = self.server.door
         if door is not None and len(body) > self.server.body_limit_bytes:
             self._pass_on(lambda: self._ask_door(door, body), "door")
-        elif door is not None and self._path() in door.waiting:
-            self._pass_on(lambda: self._ask_patiently(door, body), "laptop cloud")
+        elif door is not None:
+            self._pass_on(lambda: self._ask_both(door, body), "laptop cloud")
         else:
             self._pass_on(lambda: self._ask_gateway(body), "laptop cloud")
 
@@ -212,17 +213,24 @@ class _Handler(BaseHTTPRequestHandler):
         door = self.server.door
         limit = self.server.body_limit_bytes if door is None else door.max_body_bytes
         if size_bytes > limit:
-            raise Refused(413, f"the body is larger than {limit} bytes: ask POST {_PRESIGNED} for a URL to upload to")
+            raise Refused(413, f"the body has more than {limit} bytes; {names.LARGER_RECORDINGS}")
         return size_bytes
 
-    def _ask_patiently(self, door: DoorWay, body: bytes) -> _Answered:
-        """The gateway first; once its time is over, the same request to the door, which joins the job that runs."""
+    def _ask_both(self, door: DoorWay, body: bytes) -> _Answered:
+        """The gateway first. Once its time is over, where calls wait, the same request to the door, which joins the job
+        that runs; and wherever it only leads to what it cannot give. A 302 is the answer to no request that makes
+        anything, so that it may be sent again.
+        """
+        waits = self._path() in door.waiting
         try:
             answered = self._ask_gateway(body)
         except TimeoutError:
+            if not waits:
+                raise
             return self._ask_door(door, body)
         status, headers, _ = answered
-        if status == 503 and any(name.lower() == "retry-after" for name, _ in headers):
+        is_early = waits and status == 503 and any(name.lower() == "retry-after" for name, _ in headers)
+        if is_early or status == 302:
             with contextlib.suppress(ConnectionRefusedError):  # it is being started again: the client will come again
                 return self._ask_door(door, body)
         return answered

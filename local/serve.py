@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from callscribe import names
 from local.credentials import write_private
 from local.engine import add_engine_arguments, chosen_engine
 from local.signals import end_if_told, interrupt_when_told_to_end
@@ -73,6 +74,7 @@ def describe(system: LocalSystem) -> dict[str, object]:
         "presign": {"app_id": made.app_id, "api_key": made.api_key},
         "mor": {"username": made.username, "password": made.password},
         "aivoco": {"api_key": made.api_key},
+        "transcripto": made.log_in,
         "outputs": system.outputs,
     }
 
@@ -89,7 +91,7 @@ def _arguments() -> argparse.Namespace:
 def _print_welcome(system: LocalSystem, swept: object) -> None:
     out = Console(highlight=False)
     described = describe(system)
-    shown = {name: described[name] for name in ("base_url", "webhook_secret", "presign", "mor", "aivoco")}
+    shown = {name: described[name] for name in ("base_url", "webhook_secret", *names.DIALECTS)}
     out.print(f"[bold green]callscribe is running[/bold green]   base URL  {system.base_url}")
     out.print(f"                        API docs  {system.base_url}/api/v1/docs")
     out.print(f"                        OpenAPI   {system.base_url}/api/v1/openapi.json")

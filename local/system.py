@@ -28,6 +28,7 @@ from local.emulator import (
 from local.engine import ChosenEngine, EngineError, try_engine
 from local.front import DoorWay, Front, api_id_of
 from local.synthesis import SynthesisError, synthesise
+from local.videos import VideoFetcher, fetcher_environment
 from local.workers import GRACE_S, KeptWorker, WorkerError, WorkerProcess
 
 HOME = ROOT / ".callscribe"
@@ -46,6 +47,8 @@ CONTEXT = {
     "sweep_minutes": "1",
     "recheck_s": "20",
     "work_visibility_s": "30",
+    "index_delay_s": "2",
+    "video": "true",
 }
 
 
@@ -80,6 +83,7 @@ class LocalSystem:
         self._open = contextlib.ExitStack()
         self.workers: list[KeptWorker] = []
         self.doors: list[KeptWorker] = []  # one or none
+        self.fetchers: list[KeptWorker] = []  # of videos: one or none
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as opening:
@@ -102,8 +106,8 @@ class LocalSystem:
         return wiring.operator_deps(self.outputs, aws=aws_environment(self.emulator.endpoint_url))
 
     def keep_workers(self) -> None:
-        """Start again every worker that has ended, and the door; call it every second or so."""
-        for one in (*self.workers, *self.doors):
+        """Start again every worker that has ended, the door and the fetcher; call it every second or so."""
+        for one in (*self.workers, *self.doors, *self.fetchers):
             one.keep()
 
     def function_url(self, dialect: str) -> str:
@@ -149,10 +153,12 @@ class LocalSystem:
         opening.callback(self.front.stop)
         self.front.start()
         self._start_workers()
+        if context["video"] == "true":
+            self._start_fetcher()
         _require_answer(self.base_url)
         for one in self.workers:
             one.process.wait_until_ready(settings.engine.ready_within_s)
-        for one in self.doors:
+        for one in (*self.doors, *self.fetchers):
             one.process.wait_until_ready()
         self._report(f"listening on {self.base_url}")
 
@@ -163,6 +169,13 @@ class LocalSystem:
         self._open.callback(door.stop)
         self.doors.append(door)
         return way
+
+    def _start_fetcher(self) -> None:
+        environment = fetcher_environment(self.emulator, self.outputs, as_role=self.settings.auth)
+        log_file = self.settings.log_dir / "videos.log"
+        fetcher = KeptWorker(lambda: VideoFetcher(environment, log_file), report=self._report)
+        self._open.callback(fetcher.stop)
+        self.fetchers.append(fetcher)
 
     def _start_workers(self) -> None:
         for number in range(self.settings.workers):

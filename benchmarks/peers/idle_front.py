@@ -4,7 +4,7 @@ import os
 
 from callscribe import wiring
 from callscribe.dialects.presign import routes
-from callscribe.domain.accounts import ALL_SCOPES
+from callscribe.domain.accounts import USUAL_SCOPES
 from callscribe.domain.jobs import Job, JobState
 from callscribe.errors import Unauthenticated
 from callscribe.ports import Deps
@@ -12,7 +12,7 @@ from callscribe.services import jobs, tokens
 from callscribe.services.accounts import Principal
 
 TOKEN = os.environ["IDLE_TOKEN"]
-PRINCIPAL = Principal("tenant", "key", ALL_SCOPES)
+PRINCIPAL = Principal("tenant", "key", USUAL_SCOPES)
 JOB = Job(
     "tenant", "job", "presign", "key", JobState.AWAITING_UPLOAD, created_at_ms=0, deadline_at_ms=0, due_at_ms=None
 )

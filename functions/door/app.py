@@ -224,7 +224,7 @@ class Door:
             raise Refused(408, "the body did not come in time", drain=False) from None
 
     def _too_long(self) -> Refused:
-        return Refused(413, f"the body has more than {self._limits.body_bytes} bytes")
+        return Refused(413, f"the body has more than {self._limits.body_bytes} bytes; {names.LARGER_RECORDINGS}")
 
     async def _refuse(self, refusal: Refused, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, then read on for a while: a client that is still sending would else see a reset, not the answer."""

@@ -10,7 +10,7 @@ from callscribe import wiring
 from callscribe.services import sources
 
 wiring.configure_logging()
-deps = wiring.aws_deps("store", "uploads", "results", "keyring", "downloader")
+deps = wiring.aws_deps("store", "uploads", "results", "keyring", "downloader", "video_queue")
 log = logging.getLogger("callscribe.fetch_audio")
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False, logger=log)
 

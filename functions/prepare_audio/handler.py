@@ -1,4 +1,4 @@
-"""First state of the transcription machine: look into the uploaded file."""
+"""First state of the transcription machine: look into what was uploaded."""
 
 from typing import Any
 
@@ -6,10 +6,13 @@ from callscribe import wiring
 from callscribe.services import jobs
 
 wiring.configure_logging()
-deps = wiring.aws_deps("store", "uploads", "inspector")
+deps = wiring.aws_deps("store", "uploads", "results", "inspector")
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, str]:  # noqa: ARG001 - Lambda's signature
-    """Raises JobFailed for audio that cannot be transcribed; the reason is noted on the job first."""
+def handler(event: dict[str, Any], context: Any) -> dict[str, bool]:  # noqa: ARG001 - Lambda's signature
+    """Whether the job's words are there already, so that nobody has to listen.
+
+    Raises JobFailed for what cannot be worked on; the reason is noted on the job first.
+    """
     job = jobs.prepare(deps, tenant_id=event["tenant_id"], job_id=event["job_id"])
-    return {"job_id": job.id, "state": job.state}
+    return {"words": job.is_written}

@@ -7,7 +7,9 @@ from callscribe import wiring
 from callscribe.services.sweep import sweep
 
 wiring.configure_logging()
-deps = wiring.aws_deps("store", "uploads", "results", "keyring", "transcriptions", "callback_queue", "fetch_queue")
+deps = wiring.aws_deps(
+    "store", "uploads", "results", "keyring", "transcriptions", "callback_queue", "fetch_queue", "index_queue"
+)
 log = logging.getLogger("callscribe.sweep")
 THREADS = 8  # boto3's clients may be shared, and keep ten connections each
 LONGEST_S = 120  # half of the function's time: what was begun then still comes to its end

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from moto import mock_aws
 from callscribe.adapters.aws.batch import BatchWorkers
 from callscribe.adapters.aws.clients import client
 from callscribe.adapters.aws.executions import StepFunctionsExecutions
+from callscribe.adapters.aws.index_files import S3IndexFiles
 from callscribe.adapters.aws.objects import S3Objects
 from callscribe.adapters.aws.queues import SqsGauge, SqsSender, SqsWorkQueue
 from callscribe.adapters.aws.table import DynamoStore
@@ -23,7 +25,10 @@ from callscribe.adapters.memory import (
     MemoryTaskReports,
     MemoryWorkerPool,
 )
-from callscribe.ports import Store
+from callscribe.adapters.memory.index_files import MemoryIndexFiles
+from callscribe.adapters.memory.task_index import MemoryTaskIndex
+from callscribe.adapters.sqlite.index import SqliteTaskIndex
+from callscribe.ports import Store, TaskIndex
 from tests.adapters.cloud import REGION, TABLE, JobQueue, StateMachine, create_table, honour_tokens, idle_jobs, locked
 from tests.adapters.families import Bucket, Machine, Queue, Waiting, Workers
 
@@ -150,6 +155,19 @@ def machine(request: pytest.FixtureRequest) -> Machine:
         return Machine(fake, fake.set_state)
     real: StateMachine = request.getfixturevalue("state_machine")
     return Machine(StepFunctionsExecutions(real.client, real.arn), real.end)
+
+
+@pytest.fixture(params=["memory", "sqlite", "sqlite on aws"])
+def task_index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TaskIndex]:
+    """The real index on both kinds of files, and the fake."""
+    if request.param == "memory":
+        yield MemoryTaskIndex()
+        return
+    in_memory = request.param == "sqlite"
+    files = MemoryIndexFiles() if in_memory else S3IndexFiles(request.getfixturevalue("unversioned_s3"), BUCKET)
+    made = SqliteTaskIndex(files, tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=FAMILIES)

@@ -31,7 +31,7 @@ from callscribe.domain.counters import Counter
 from callscribe.domain.jobs import IdempotencyRecord, Job
 from callscribe.domain.records import insert, update
 from callscribe.errors import FailureCode, JobFailed, OutboundFailed, OutboundRefused, Unavailable
-from callscribe.ports import ObjectInfo
+from callscribe.ports import ObjectInfo, SentAs
 from tests.adapters.records import a_callback, a_job
 
 WORK = {"tenant_id": "t1", "job_id": "j1", "task_token": "token"}
@@ -116,6 +116,18 @@ def test_a_presigned_url_serves_one_method_until_it_expires() -> None:
     with pytest.raises(UrlRefused):
         objects.upload(put, b"three")
     assert objects.read("k") == b"two"
+
+
+def test_a_presigned_url_may_name_a_version_and_the_headers_that_go_with_it() -> None:
+    objects = MemoryObjects(ManualClock())
+    first = objects.put("k", b"one")
+    objects.put("k", b"two")
+    how = SentAs(first, "audio/wav", "attachment")
+    url = objects.presign_get("k", expires_s=60, sent_as=how)
+    assert (objects.fetch(url), objects.sent_as(url)) == (b"one", how)
+    assert objects.fetch(objects.presign_get("k", expires_s=60)) == b"two"
+    with pytest.raises(UrlRefused):
+        objects.sent_as(objects.presign_put("k", expires_s=60))
 
 
 def test_an_unversioned_bucket_has_no_version_ids() -> None:
@@ -259,3 +271,19 @@ def test_one_plan_counts_the_calls_of_all_ports(tmp_path: Path) -> None:
 
 def test_a_crash_is_no_exception_that_a_use_case_could_catch() -> None:
     assert not issubclass(Crash, Exception)
+
+
+def test_a_queue_that_takes_equal_messages_once_forgets_them_after_five_minutes_and_hands_out_late() -> None:
+    clock = ManualClock()
+    queue = MemoryQueue(clock, delay_s=10, equal_once=True)
+    for body in (WORK, {**WORK, "job_id": "j2"}, WORK):
+        queue.send(body)
+    assert queue.take() == []
+    clock.advance(10)
+    assert [body["job_id"] for body in queue.take()] == ["j1", "j2"]
+    clock.advance(289)
+    queue.send(WORK)  # even though the first one is gone
+    assert queue.bodies == []
+    clock.advance(1)
+    queue.send(WORK)
+    assert queue.bodies == [WORK]

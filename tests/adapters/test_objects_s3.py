@@ -13,6 +13,7 @@ from callscribe import names
 from callscribe.adapters.aws.clients import client
 from callscribe.adapters.aws.objects import PUT_ATTEMPTS, S3Objects
 from callscribe.errors import NotFound, Unavailable
+from callscribe.ports import SentAs
 from tests.adapters.cloud import after_calls, before_calls
 from tests.adapters.conftest import BUCKET
 
@@ -61,6 +62,16 @@ def test_a_presigned_upload_signs_nothing_but_the_host(objects: S3Objects) -> No
     query = parse_qs(urlsplit(objects.presign_put("k", expires_s=1)).query)
     assert query["X-Amz-SignedHeaders"] == ["host"]
     assert not [name for name in query if "checksum" in name.lower() or "content" in name.lower()]
+
+
+def test_a_presigned_download_says_which_version_is_sent_and_in_which_headers(objects: S3Objects) -> None:
+    how = SentAs("v1", "audio/wav", "attachment; filename*=UTF-8''%D0%B7.wav")
+    query = parse_qs(urlsplit(objects.presign_get("k", expires_s=1, sent_as=how)).query)
+    assert query["versionId"] == ["v1"]
+    assert query["response-content-type"] == ["audio/wav"]
+    assert query["response-content-disposition"] == ["attachment; filename*=UTF-8''%D0%B7.wav"]
+    plain = parse_qs(urlsplit(objects.presign_get("k", expires_s=1)).query)
+    assert not {"versionId", "response-content-type", "response-content-disposition"} & set(plain)
 
 
 def test_an_endpoint_on_the_loopback_is_addressed_by_path(monkeypatch: pytest.MonkeyPatch) -> None:

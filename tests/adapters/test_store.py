@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,26 @@ from callscribe.domain.callbacks import Attempt, Callback
 from callscribe.domain.counters import Counter
 from callscribe.domain.credits import Account, Balance
 from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.known_files import KnownFile
 from callscribe.domain.pool import Counted, PoolState, PoolWorker
 from callscribe.domain.records import Adjustment, Change, Step, delete, insert, update
+from callscribe.domain.reports import PublicReport
+from callscribe.domain.shelves import EVERYBODY, Category, CheckScript, Directory, Question, SavedFilter, Shelf
+from callscribe.domain.task_marks import TASKS, DirtyTask
 from callscribe.domain.work import POOL, WorkerSeen, WorkFigures
 from callscribe.errors import Conflict, Exhausted, Failure, FailureCode
 from callscribe.ports import Store
-from tests.adapters.records import NOW_MS, a_balance, a_callback, a_digest, a_job, an_attempt
+from tests.adapters.records import (
+    NOW_MS,
+    a_balance,
+    a_callback,
+    a_digest,
+    a_dirty_task,
+    a_job,
+    a_known_file,
+    a_task,
+    an_attempt,
+)
 
 
 def test_a_record_comes_back_as_it_was_written(store: Store) -> None:
@@ -158,6 +173,12 @@ def test_children_come_by_key_and_numbers_sort_as_numbers(store: Store) -> None:
     assert [a.number for a in store.children(Attempt, "t1", "j1", 0)] == [1, 2, 10]
     assert [(a.replay, a.number) for a in store.children(Attempt, "t1", "j1")] == [(0, 1), (0, 2), (0, 10), (1, 1)]
     assert store.children(Attempt, "t1", "j1", 0, 2) == [an_attempt(number=2)]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+def test_of_many_children_the_first_are_read_where_no_more_are_wanted(store: Store, limit: int) -> None:
+    store.commit(*[insert(an_attempt(number=number)) for number in (10, 2, 1)], insert(an_attempt(replay=1)))
+    assert [a.number for a in store.children(Attempt, "t1", "j1", 0, limit=limit)] == [1, 2, 10][:limit]
 
 
 def test_children_need_two_key_values_and_take_no_more_than_there_are(store: Store) -> None:
@@ -357,3 +378,59 @@ def test_eight_threads_that_count_get_every_number_once(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         numbers = list(pool.map(lambda _: store.count("t1", "jobs"), range(200)))
     assert sorted(numbers) == list(range(1, 201))
+
+
+def test_a_dirty_row_holds_the_whole_task_or_says_that_it_went(store: Store) -> None:
+    first, later, gone = (a_dirty_task(of_version=version) for version in (0, 9, 10))
+    other, gone = a_dirty_task(task_id=99, job=a_job(number=99)), replace(gone, job=None)
+    store.commit(insert(a_task()), *map(insert, (first, later, gone, other)))
+    assert store.children(DirtyTask, "t1", TASKS) == [other, first, later, gone]
+    assert store.children(DirtyTask, "t1", TASKS, 101) == [first, later, gone]
+    assert store.get(Job, "t1", "j1") == first.job == a_task()
+    assert store.children(DirtyTask, "t2", TASKS) == []
+
+
+def test_what_people_keep_comes_back_from_its_shelf_in_order_of_its_ids(store: Store) -> None:
+    kept: list[Any] = [
+        Directory("t1", EVERYBODY, 2, "Größe", NOW_MS),
+        Question("t1", "user-1", 3, "Did he say hello?", NOW_MS, is_active=False, is_answered=True),
+        Category("t1", "user-1", 4, "Sales", None, None, NOW_MS, NOW_MS),
+        SavedFilter("t1", "user-1", 5, "mine", '{"tags_any": ["a"]}', NOW_MS),
+        CheckScript("t1", "user-1", 6, "greeting", "Greeting", "Say hello", NOW_MS, NOW_MS, None, version_number=3),
+    ]
+    later = [replace(one, id=10) for one in kept]
+    shelves = [Shelf(one.tenant_id, one.owner, type(one).__name__) for one in kept]
+    store.commit(*map(insert, [*later, *kept, *shelves]))
+    for one, ten, shelf in zip(kept, later, shelves, strict=True):
+        kind: type[Any] = type(one)
+        assert store.children(kind, "t1", one.owner) == [one, ten]
+        assert store.children(kind, "t1", "user-2") == []
+        assert store.get(Shelf, "t1", one.owner, shelf.name) == shelf
+
+
+def test_a_shelf_that_changed_meanwhile_lets_nothing_be_put_on_it(store: Store) -> None:
+    shelf = Shelf("t1", EVERYBODY, "Directory")
+    store.commit(insert(shelf))
+    store.commit(update(shelf))
+    with pytest.raises(Conflict):
+        store.commit(update(shelf), insert(Directory("t1", EVERYBODY, 1, "late", NOW_MS)))
+    assert store.get(Directory, "t1", EVERYBODY, 1) is None
+
+
+def test_a_known_file_belongs_to_one_user_and_passes_to_another_task_once(store: Store) -> None:
+    known = a_known_file()
+    store.commit(insert(known), insert(a_known_file(owner="user-2")))
+    store.commit(update(known, job_id="j2"))
+    with pytest.raises(Conflict):
+        store.commit(update(known, job_id="j3"))
+    found = store.get(KnownFile, "t1", "user-1", "name-1")
+    assert found is not None
+    assert (found.job_id, found.version) == ("j2", 1)
+
+
+def test_a_public_report_is_found_by_its_code_alone(store: Store) -> None:
+    report = PublicReport("code-1", "t1", "j1")
+    store.commit(insert(report))
+    assert store.get(PublicReport, "code-1") == report
+    store.commit(delete(report))
+    assert store.get(PublicReport, "code-1") is None

@@ -13,12 +13,14 @@ from callscribe.domain.callbacks import Attempt
 from callscribe.domain.counters import Counter
 from callscribe.domain.credits import Account, Balance
 from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.known_files import KnownFile
 from callscribe.domain.records import Adjustment, Step, delete, insert, update
+from callscribe.domain.task_marks import TASKS, DirtyTask
 from callscribe.domain.work import WorkFigures
 from callscribe.errors import Conflict, Exhausted
 from callscribe.ports import Store
 from tests.adapters.cloud import TABLE, create_table
-from tests.adapters.records import a_balance, a_job, an_attempt
+from tests.adapters.records import a_balance, a_dirty_task, a_job, a_known_file, a_task, an_attempt
 
 TENANTS = st.sampled_from(["t", "t#Job", "t%"])
 IDS = st.sampled_from(["a", "a#", "a b", "b"])
@@ -39,6 +41,14 @@ new_jobs = st.builds(
 new_attempts = st.builds(
     an_attempt, tenant_id=TENANTS, job_id=IDS, replay=st.sampled_from([0, 1, 10]), number=st.integers(1, 11)
 )
+new_rows = st.builds(
+    a_dirty_task,
+    tenant_id=TENANTS,
+    task_id=st.sampled_from([1, 2, 10]),
+    of_version=st.integers(0, 11),
+    job=st.none() | st.builds(a_task, tenant_id=TENANTS, id=IDS, changed_at_ms=MOMENTS),
+)
+new_files = st.builds(a_known_file, tenant_id=TENANTS, owner=IDS, digest=IDS, job_id=IDS)
 balances = st.builds(a_balance, tenant_id=TENANTS)
 new_balances = st.builds(a_balance, tenant_id=TENANTS, available=st.integers(0, 9), held=st.integers(0, 2))
 adjustments = st.builds(
@@ -46,9 +56,10 @@ adjustments = st.builds(
 )
 steps = st.one_of(
     st.tuples(st.just("insert"), new_jobs | new_attempts),
+    st.tuples(st.just("insert"), new_rows | new_files),
     st.tuples(st.just("insert"), new_balances),
-    st.tuples(st.just("delete"), new_jobs | new_attempts),
-    st.tuples(st.just("update"), new_jobs),
+    st.tuples(st.just("delete"), new_jobs | new_attempts | new_rows | new_files),
+    st.tuples(st.just("update"), new_jobs | new_files),
     st.tuples(st.just("adjust"), adjustments),
     st.tuples(st.just("adjust"), adjustments),
 )
@@ -97,6 +108,8 @@ def _step(store: Store, verb: str, record: Any) -> Step:
     before = stored or record  # an unknown or outdated record must conflict in both
     if verb == "delete":
         return delete(before)
+    if isinstance(before, KnownFile):
+        return update(before, job_id="another")
     return update(before, state=JobState.QUEUED, due_at_ms=record.due_at_ms, work=record.work)
 
 
@@ -108,6 +121,10 @@ def _everything(store: Store) -> list[Any]:
     lists = [list(store.listed(Job, tenant, since_ms=2, until_ms=until)) for tenant in tenants for until in (None, 9)]
     # Among equally due records the order is nobody's promise, but both keep the same one.
     due = [store.due(Job, now_ms=now_ms, limit=limit) for now_ms in (5, 99) for limit in (2, 50)]
+    dirty = [store.children(DirtyTask, tenant, TASKS) for tenant in tenants]
+    dirty += [store.children(DirtyTask, tenant, TASKS, number) for tenant in tenants for number in (1, 2, 10)]
+    dirty += [store.children(DirtyTask, tenant, TASKS, limit=2) for tenant in tenants]
+    files = [store.children(KnownFile, tenant, owner) for tenant in tenants for owner in ids]
     balances = [store.get(Balance, tenant, Account.CREDITS) for tenant in tenants]
     counters = [store.get(Counter, tenant, own) for tenant in tenants for own in ids]
-    return [gets, children, replays, lists, due, balances, counters]
+    return [gets, children, replays, lists, due, dirty, files, balances, counters]

@@ -10,10 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.plain_scan import scan
+from callscribe.adapters.memory.plain_scan import scan
 from callscribe.adapters.sqlite.lists import find
 from callscribe.adapters.sqlite.month import MonthFile
-from callscribe.domain.tasks import EVERYTHING, LABELS, Criteria, Found, Range, TaskRow, TaskStatus, TaskType
+from callscribe.adapters.sqlite.trouble import Damaged
+from callscribe.domain.tasks import (
+    ALL_WRITTEN,
+    EVERYTHING,
+    LABELS,
+    Criteria,
+    Found,
+    Range,
+    TaskRow,
+    TaskStatus,
+    TaskType,
+    Unwritten,
+)
 
 JANUARY_MS = 1_767_225_600_000
 DAY_MS = 86_400_000
@@ -102,17 +114,15 @@ def single_criteria(draw: st.DrawFn) -> Criteria:
 def test_a_list_is_what_a_plain_scan_finds(
     indexed: list[TaskRow], fresh: list[TaskRow], wanted: Criteria, page: int
 ) -> None:
-    """Whatever stands in the files of several months and is not fresh, and what is fresh."""
+    """Whatever stands in the files of several months, and what is fresh; of each task the newest."""
     newest = newest_of(indexed)
-    unwritten = newest_of(fresh)
-    hidden = {row.id for row in unwritten}
     months = [MonthFile() for _ in range(3)]
     for number, file in enumerate(months):
         file.put(row for row in newest if row.id % 3 == number)
-    found = find(months, unwritten, hidden, wanted, page=page, per_page=4)
+    found = find(months, unwritten_of(fresh), wanted, page=page, per_page=4)
     for file in months:
         file.close()
-    scanned = scan([*(row for row in newest if row.id not in hidden), *unwritten], wanted)
+    scanned = scan(newest_of([*newest, *newest_of(fresh)]), wanted)
     assert found == Found(tuple(scanned[4 * page - 4 : 4 * page]), len(scanned))
 
 
@@ -130,10 +140,57 @@ def test_a_file_that_was_closed_says_what_it_said(tmp_path: Path) -> None:
     kept = task(1, tags=("eSIM",), answers=((7, "Yes"),), labels={"tone": 2}, words="some words")
     with MonthFile(tmp_path / "file") as file:
         file.put([kept, task(2)])
-        file.put([], gone=[2])
+        file.put([], gone={2: 2})
     with MonthFile(tmp_path / "file") as file:
         assert file.rows([1, 2]) == {1: replace(kept, words="")}
         assert codes(file, Criteria(words="WORDS", tags_all=("ESIM",), checklist_id=7, answers=("yes",))) == ["code-1"]
+
+
+def test_the_words_of_a_task_that_went_or_was_changed_are_in_no_byte_of_the_file(tmp_path: Path) -> None:
+    """Whoever deletes a task deletes what was said; an index of words keeps none of the text, but all of its words."""
+    path = tmp_path / "file"
+    with MonthFile(path) as file:
+        file.put([task(number, words=f"Zebra{number} straße ÇA-VA d'accord") for number in range(1, 60)])
+        assert b"zebra" in path.read_bytes()
+        file.put([task(1, version=2, words="giraffe")], gone=dict.fromkeys(range(2, 60), 2))
+        assert codes(file, Criteria(words="zebra1")) == codes(file, Criteria(words="strasse accord")) == []
+        assert codes(file, Criteria(words="giraffe")) == ["code-1"]
+    left = path.read_bytes()
+    assert (b"zebra" in left, b"accord" in left, b"giraffe" in left) == (False, False, True)
+
+
+def test_the_words_that_are_forgotten_as_a_whole_are_in_no_byte_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with MonthFile(path) as file:
+        file.put([task(number, words=" ".join(f"zebra{number}x{word}" for word in range(200))) for number in range(99)])
+        before_bytes = path.stat().st_size
+        assert b"zebra" in path.read_bytes()
+        assert file.drop_words()
+        assert not file.drop_words()
+        assert len(file.versions()) == 99
+    assert b"zebra" not in path.read_bytes()
+    assert path.stat().st_size < before_bytes / 2
+
+
+def test_whoever_said_nothing_before_costs_no_look_through_all_words(tmp_path: Path) -> None:
+    """That look is long: a task that gets its words must not need one, and tasks that lose theirs need one together."""
+    statements: list[str] = []
+    with MonthFile(tmp_path / "file") as file:
+        file.put([task(1), task(2, words="a"), task(3, words="b"), task(4, words="c"), task(5)])
+        file._database.set_trace_callback(statements.append)
+        file.put([task(1, version=2, words="said")], gone={5: 2})
+        assert looks_through_words(statements) == 0
+        file.put([task(1, version=3, words="said"), task(2, version=2, operator_name="x", words="a")])
+        assert looks_through_words(statements) == 0
+        file.put([task(2, version=3), task(3, version=2, words="other")], gone={4: 2})
+        assert looks_through_words(statements) == 1
+        assert codes(file, Criteria(words="said")) == ["code-1"]
+        assert codes(file, Criteria(words="other")) == ["code-3"]
+        assert codes(file, Criteria(words="a")) == codes(file, Criteria(words="b")) == codes(file, Criteria(words="c"))
+
+
+def looks_through_words(statements: list[str]) -> int:
+    return sum("FROM temp.said" in one for one in statements)
 
 
 def test_rows_are_taken_in_together_or_not_at_all(tmp_path: Path) -> None:
@@ -149,7 +206,7 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     database = sqlite3.connect(path)
     database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(sqlite3.DatabaseError, match="rebuild"):
+    with pytest.raises(Damaged, match="rebuild"):
         MonthFile(path)
 
 
@@ -159,6 +216,24 @@ def test_no_search_text_is_an_error_or_an_operator(rubbish: str) -> None:
         file.put([task(1, words="a b x")])
         assert codes(file, Criteria(words=rubbish)) in ([], ["code-1"])
         assert codes(file, Criteria(words="a OR b")) == []
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Criteria(id=10**30),
+        Criteria(labels={"tone": (-(10**30),)}),
+        Criteria(length_min=Range(10**400, None)),
+        Criteria(operator="\ud800"),
+        Criteria(words="\ud800x"),
+        Criteria(tags_all=("\udfff",)),
+        Criteria(code="\x00"),
+    ],
+)
+def test_values_that_no_file_can_hold_fit_nothing_and_are_no_error(wanted: Criteria) -> None:
+    with MonthFile() as file:
+        file.put([task(1, operator_name="?", labels={"tone": 1}, words="?")])
+        assert codes(file, wanted) == []
 
 
 def test_two_words_with_a_dash_stand_side_by_side() -> None:
@@ -174,7 +249,12 @@ def task(task_id: int, **fields: object) -> TaskRow:
 
 
 def codes(file: MonthFile, wanted: Criteria) -> list[str]:
-    return [row.code for row in find([file], [], (), wanted, page=1, per_page=10).rows]
+    return [row.code for row in find([file], ALL_WRITTEN, wanted, page=1, per_page=10).rows]
+
+
+def unwritten_of(fresh: Sequence[TaskRow]) -> Unwritten:
+    newest = newest_of(fresh)
+    return Unwritten({row.id: row.version for row in newest}, tuple(newest))
 
 
 def newest_of(given_rows: Sequence[TaskRow]) -> list[TaskRow]:

@@ -75,7 +75,8 @@ def test_the_states_of_a_successful_job_are_counted_with_its_start() -> None:
     machine = transcription_definition(prepare_arn="p", finish_arn="f", work_queue_url="q", deadline_s=60)
     passed, state = 0, machine["StartAt"]
     while state:
-        passed, state = passed + 1, machine["States"][state].get("Next")
+        found = machine["States"][state]
+        passed, state = passed + 1, found.get("Next", found.get("Default"))
     assert number("job.transitions") == 1 + passed
 
 
@@ -83,7 +84,8 @@ def test_the_memory_of_a_jobs_functions_is_the_templates(aws: Stage) -> None:
     runs = table("job.lambda_runs")
     functions = {name.partition(" ")[0]: body for name, body in aws.functions.items()}
     for name, (_, memory_mb, _) in runs.items():
-        found = {body["MemorySize"] for key, body in functions.items() if key.startswith(name)}
+        own = "api_presign" if name == "api" else name  # by which the counted job comes
+        found = {body["MemorySize"] for key, body in functions.items() if key == own}
         assert found == {memory_mb}, name
 
 

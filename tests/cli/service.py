@@ -15,7 +15,7 @@ from callscribe.domain.accounts import ApiKey, Tenant
 from callscribe.domain.jobs import ids_from_audio_key
 from callscribe.domain.transcripts import Segment, Transcript, Word
 from callscribe.errors import Failure, FailureCode, NotFound
-from callscribe.ports import Deps, Settings
+from callscribe.ports import Deps, SentAs, Settings
 from callscribe.services import accounts, jobs
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
@@ -45,8 +45,9 @@ class _Bucket(MemoryObjects):
     def presign_put(self, key: str, *, expires_s: int) -> str:
         return f"{self.base_url}/bucket?url={quote(super().presign_put(key, expires_s=expires_s), safe='')}"
 
-    def presign_get(self, key: str, *, expires_s: int) -> str:
-        return f"{self.base_url}/bucket?url={quote(super().presign_get(key, expires_s=expires_s), safe='')}"
+    def presign_get(self, key: str, *, expires_s: int, sent_as: SentAs | None = None) -> str:
+        url = super().presign_get(key, expires_s=expires_s, sent_as=sent_as)
+        return f"{self.base_url}/bucket?url={quote(url, safe='')}"
 
 
 @dataclass

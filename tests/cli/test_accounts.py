@@ -12,11 +12,11 @@ from callscribe.cli.amounts import amount_of
 from callscribe.cli.edge import ExitCode, UsageError
 from callscribe.cli.session import Tools
 from callscribe.cli.stages import Stage
-from callscribe.domain.accounts import ALL_SCOPES
+from callscribe.domain.accounts import USUAL_SCOPES
 from callscribe.domain.credits import Account, shown
 from callscribe.domain.jobs import Job
 from callscribe.errors import NotFound, Unauthenticated, Unavailable
-from callscribe.services import accounts, jobs, ledger, recordings, users
+from callscribe.services import accounts, jobs, ledger, recordings, tariffs, users
 from callscribe.services.accounts import Principal
 from callscribe.services.jobs import NewJob
 from tests.cli.conftest import Run
@@ -165,6 +165,57 @@ def test_a_user_is_made_with_a_password_from_stdin_and_logs_in(service: Service,
     assert [user["username"] for user in _json(run, "users", "list", "--tenant", tenant_id)] == ["ricarda"]
 
 
+def test_an_administrator_is_made_when_it_is_asked_for(service: Service, tenant_id: str) -> None:
+    stage = Stage(name="local", base_url=service.base_url, tenant_id=tenant_id)
+    tools = Tools(find_stage=lambda _name: stage, open_deps=lambda _stage: service.deps)
+    asked: dict[str, tuple[str, ...]] = {
+        "usual": (),
+        "admin": ("--admin",),
+        "watcher": ("--scope", "read", "--admin"),
+        "named": ("--scope", "admin"),
+    }
+    for name, options in asked.items():
+        command = ["users", "create", f"{name}-{tenant_id}", *options, "--password-stdin"]
+        assert CliRunner().invoke(app, command, obj=tools, input="secret words\n").exit_code == ExitCode.OK
+    made = {user.username.partition("-")[0]: set(user.scopes) for user in users.list_users(service.deps, tenant_id)}
+    assert made == {
+        "usual": {"transcribe", "read"},
+        "admin": {"transcribe", "read", "admin"},
+        "watcher": {"read", "admin"},
+        "named": {"admin"},
+    }
+
+
+def test_T_A24_a_tenant_subscribes_and_its_tariff_is_shown(run: Run, service: Service, tenant_id: str) -> None:
+    before = _json(run, "tenants", "show", "--tenant", tenant_id)
+    assert (before["tariff"], before["tariff_active"], before["tariff_until"]) == (None, False, None)
+    shown = _json(run, "tenants", "subscribe", tenant_id, "pro", "--days", "7", "--from", "2020-02-03")
+    assert (shown["tariff"], shown["tariff_active"]) == ("pro", False)
+    assert (shown["tariff_from"][:10], shown["tariff_until"][:10]) == ("2020-02-03", "2020-02-10")
+    assert _json(run, "tenants", "subscribe", tenant_id, "enterprise")["tariff_active"] is True
+    assert _json(run, "tenants", "show", "--tenant", tenant_id)["tariff"] == "enterprise"
+    assert "enterprise" in run("tenants", "show", "--tenant", tenant_id).stdout
+    assert tariffs.active(service.deps, tenant_id).name == "Enterprise"
+    balances = {one["account"]: one["available"] for one in _json(run, "credits", "show", "--tenant", tenant_id)}
+    assert (balances["call-seconds"], balances["chats"]) == ("600000", "10000")
+
+
+def test_what_cannot_be_subscribed_to_is_told_so(run: Run, tenant_id: str) -> None:
+    unknown = run("tenants", "subscribe", tenant_id, "basic")
+    assert (unknown.exit_code, "pro, enterprise" in unknown.stderr) == (ExitCode.REFUSED, True)
+    assert run("tenants", "subscribe", "tnone", "pro").exit_code == ExitCode.REFUSED
+    for rubbish in (("--days", "0"), ("--from", "soon"), ("--days", "36501")):
+        assert run("tenants", "subscribe", tenant_id, "pro", *rubbish).exit_code == ExitCode.USAGE, rubbish
+
+
+def test_T_A24_the_stages_tariffs_are_listed(run: Run, service: Service) -> None:
+    listed = _json(run, "tariffs")
+    assert [one["identifier"] for one in listed] == [one.identifier for one in service.deps.settings.tariffs]
+    shown = run("tariffs").stdout
+    assert "enterprise" in shown
+    assert "600 EUR" in shown
+
+
 def test_stdin_without_a_password_is_a_mistake_of_usage(service: Service, tenant_id: str) -> None:
     stage = Stage(name="local", base_url=service.base_url, tenant_id=tenant_id)
     tools = Tools(find_stage=lambda _name: stage, open_deps=lambda _stage: service.deps)
@@ -248,7 +299,7 @@ def test_a_registered_file_is_what_jobs_are_made_of(
     run: Run, service: Service, tenant_id: str, recording: Path
 ) -> None:
     assert run("recordings", "add", "77", "--file", str(recording), "--tenant", tenant_id).exit_code == ExitCode.OK
-    source, _ = recordings.source_of(service.deps, Principal(tenant_id, "app-1", ALL_SCOPES), "77")
+    source, _ = recordings.source_of(service.deps, Principal(tenant_id, "app-1", USUAL_SCOPES), "77")
     assert service.deps.uploads.read(str(source.key)) == recording.read_bytes()
 
 

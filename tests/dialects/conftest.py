@@ -1,8 +1,10 @@
 """API Gateway events (payload format 2.0) as the gateway builds them, and a client that speaks them to a dialect."""
 
 import base64
+import io
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +19,23 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    text: str
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
 
     @property
     def json(self) -> Any:
-        return json.loads(self.text)
+        return json.loads(self.content)
+
+    @property
+    def outcome(self) -> int:
+        """How it went: the number of an error that came as HTTP 200, as dialect `transcripto` has it; else the status."""
+        if self.status != 200 or not self.headers.get("content-type", "").startswith("application/json"):
+            return self.status
+        fields = self.json
+        return (fields.get("error_code") or self.status) if isinstance(fields, dict) else self.status
 
 
 def http_event(
@@ -90,8 +104,22 @@ class Client:
 def read_answer(answer: dict[str, Any]) -> Answer:
     """A handler's answer, as its client sees it."""
     raw = answer.get("body") or ""
-    text = base64.b64decode(raw).decode() if answer.get("isBase64Encoded") else raw
-    return Answer(answer["statusCode"], {name.lower(): value for name, value in answer["headers"].items()}, text)
+    content = base64.b64decode(raw) if answer.get("isBase64Encoded") else raw.encode()
+    return Answer(answer["statusCode"], {name.lower(): value for name, value in answer["headers"].items()}, content)
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything any logger says, of every level."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield stream
+    root.removeHandler(handler)
+    root.setLevel(before)
 
 
 @pytest.fixture(scope="session")

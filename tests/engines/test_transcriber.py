@@ -54,7 +54,7 @@ def test_a_worker_with_whisper_stores_the_words_that_were_said(monkeypatch: pyte
     version_id = deps.uploads.put(job.audio_key, JFK.read_bytes())  # type: ignore[attr-defined]  # the fake's own door
     for state in (JobState.QUEUED, JobState.TRANSCRIBING):
         found = jobs.find(deps, tenant_id=job.tenant_id, job_id=job.id)
-        deps.store.commit(move(found, state, audio_version_id=version_id, audio=FACTS))
+        deps.store.commit(move(found, state, at_ms=deps.now_ms(), audio_version_id=version_id, audio=FACTS))
     reports.wait_for("token")
     queue.send({"tenant_id": job.tenant_id, "job_id": job.id, "task_token": "token"})
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
+from callscribe import names
+
 REGION = "eu-central-1"
 
 
@@ -67,6 +69,27 @@ S3_TEST_EVENT = {
     "RequestId": "5582815E1AEA5ADF",
     "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR",
 }
+
+
+def stream_record(sequence_number: str, image: dict[str, Any]) -> dict[str, Any]:
+    """A new row of the table, as its stream tells of it."""
+    change = {
+        "ApproximateCreationDateTime": 1_767_225_600.0,
+        "Keys": {name: image[name] for name in (names.PARTITION_KEY, names.SORT_KEY)},
+        "NewImage": image,
+        "SequenceNumber": sequence_number,
+        "SizeBytes": 300,
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+    }
+    return {
+        "eventID": "c4ca4238a0b923820dcc509a6f75849b",
+        "eventName": "INSERT",
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "eu-central-1",
+        "dynamodb": change,
+        "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/records/stream/2026-01-01T00:00:00.000",
+    }
 
 
 def http_event(method: str, path: str, *, headers: Mapping[str, str] | None = None, body: str = "") -> dict[str, Any]:

@@ -27,6 +27,9 @@ ALL = (
     "redeliveries",
     "callback_queue",
     "fetch_queue",
+    "video_queue",
+    "index_queue",
+    "task_index",
     "task_reports",
     "webhooks",
     "downloader",
@@ -122,7 +125,7 @@ class Stage:
         return [json.loads(message["Body"]) for message in received]
 
     def _moved(self, job: Job, state: JobState, **fields: Any) -> Job:
-        change = move(job, state, **fields)
+        change = move(job, state, at_ms=self.deps.now_ms(), **fields)
         self.deps.store.commit(change)
         moved: Job = change.after
         return moved
@@ -131,7 +134,7 @@ class Stage:
 def make_stage(client: Callable[[str], Any]) -> tuple[StateMachine, dict[str, str]]:
     """Make the stage's resources; its transcription machine, and the environment of its functions."""
     create_table(client("dynamodb"))
-    for bucket in ("audio", "results"):
+    for bucket in ("audio", "results", "index"):
         client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     versioned = {"Status": "Enabled"}
     for bucket in ("audio", "results"):
@@ -152,6 +155,9 @@ def make_stage(client: Callable[[str], Any]) -> tuple[StateMachine, dict[str, st
         names.ENV_CALLBACK_MACHINE: _callback_machine(client),
         names.ENV_CALLBACK_QUEUE: client("sqs").create_queue(QueueName="callbacks")["QueueUrl"],
         names.ENV_FETCH_QUEUE: client("sqs").create_queue(QueueName="fetches")["QueueUrl"],
+        names.ENV_VIDEO_QUEUE: client("sqs").create_queue(QueueName="videos")["QueueUrl"],
+        names.ENV_INDEX_QUEUE: _index_queue(client),
+        names.ENV_INDEX_BUCKET: "index",
         names.ENV_WORK_QUEUE: client("sqs").create_queue(QueueName="work")["QueueUrl"],
     }
 
@@ -162,6 +168,11 @@ def open_stage(machine: StateMachine, client: Callable[[str], Any]) -> Stage:
     tenant = accounts.create_tenant(deps, name="Example")
     key, secret = accounts.create_key(deps, tenant_id=tenant.id, name="key")
     return Stage(deps, accounts.identify(deps, tenant_id=tenant.id, key_id=key.id), secret, machine, client)
+
+
+def _index_queue(client: Callable[[str], Any]) -> str:
+    attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    return str(client("sqs").create_queue(QueueName="index.fifo", Attributes=attributes)["QueueUrl"])
 
 
 def _callback_machine(client: Callable[[str], Any]) -> str:

@@ -12,7 +12,7 @@ from callscribe.domain.jobs import Job
 from callscribe.services import accounts, callbacks
 from local.receiver import Receiver, verify_callback
 from tests.adapters.cloud import TABLE
-from tests.functions.events import sqs_event
+from tests.functions.events import sqs_event, stream_record
 from tests.functions.stage import Stage, handler_of
 
 NOTHING_FAILED: dict[str, list[object]] = {"batchItemFailures": []}
@@ -28,27 +28,7 @@ def stream_records(stage: Stage) -> list[Any]:
     """What the table's stream says of its outbox rows, the images as the store wrote them."""
     items = stage.client("dynamodb").scan(TableName=TABLE)["Items"]
     rows = [item for item in items if item["kind"] == {"S": names.CALLBACK_KIND}]
-    return [_stream_record(str(111 * number), row) for number, row in enumerate(rows, 1)]
-
-
-def _stream_record(sequence_number: str, image: dict[str, Any]) -> dict[str, Any]:
-    change = {
-        "ApproximateCreationDateTime": 1_767_225_600.0,
-        "Keys": {name: image[name] for name in (names.PARTITION_KEY, names.SORT_KEY)},
-        "NewImage": image,
-        "SequenceNumber": sequence_number,
-        "SizeBytes": 300,
-        "StreamViewType": "NEW_AND_OLD_IMAGES",
-    }
-    return {
-        "eventID": "c4ca4238a0b923820dcc509a6f75849b",
-        "eventName": "INSERT",
-        "eventVersion": "1.1",
-        "eventSource": "aws:dynamodb",
-        "awsRegion": "eu-central-1",
-        "dynamodb": change,
-        "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/records/stream/2026-01-01T00:00:00.000",
-    }
+    return [stream_record(str(111 * number), row) for number, row in enumerate(rows, 1)]
 
 
 def message(job: Job, attempt: int = 1) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from callscribe.domain.jobs import Job, JobState
 from callscribe.errors import FailureCode
 from callscribe.services import jobs
+from callscribe.services.videos import Order
 from tests.functions.events import sqs_event
 from tests.functions.media import MediaServer
 from tests.functions.stage import Stage, handler_of
@@ -75,6 +77,22 @@ def test_a_registered_recording_and_an_object_of_another_bucket_are_copied(stage
         job, event = ask_for(stage, source)
         assert handler(event, None) == NOTHING_FAILED
         assert stage.deps.uploads.read(job.audio_key) == body
+
+
+def test_T_15_a_video_is_ordered_by_a_url_that_takes_its_sound_and_asking_again_orders_it_again(stage: Stage) -> None:
+    """The process that fetches it has nothing but this URL: it is tried here as that process would."""
+    job, event = ask_for(stage, jobs.Source(video="https://www.youtube.com/watch?v=dQw4w9WgXcQ"))
+    handler = handler_of("fetch_audio")
+    assert handler(event, None) == NOTHING_FAILED
+    assert handler(event, None) == NOTHING_FAILED
+    orders = [Order.of(message) for message in stage.messages("videos")]
+    assert [(order.link, order.job_id) for order in orders] == [
+        ("https://www.youtube.com/watch?v=dQw4w9WgXcQ", job.id)
+    ] * 2
+    assert requests.put(orders[0].put_url, data=AUDIO, timeout=10).status_code == 200
+    assert stage.deps.uploads.read(job.audio_key) == AUDIO
+    assert handler(event, None) == NOTHING_FAILED
+    assert stage.messages("videos") == []  # it is there
 
 
 @pytest.mark.parametrize("kind", ["url", "object"])

@@ -24,13 +24,18 @@ ADAPTERS: dict[str, set[str]] = {
     "audio_uploaded": {"store", "uploads", "transcriptions"},
     "deliver_callback": {"store", "results", "keyring", "webhooks", "redeliveries"},
     "door": set(),  # see NEEDS
-    "fetch_audio": {"store", "uploads", "results", "keyring", "downloader"},
+    "fetch_audio": {"store", "uploads", "results", "keyring", "downloader", "video_queue"},
+    "fetch_video": set(),  # it has no rights: what it needs is in its order
     "finish_job": {"store", "uploads", "results", "keyring"},
     "landing": set(),
-    "on_record": {"callback_queue"},
-    "prepare_audio": {"store", "uploads", "inspector"},
+    "index_tasks": {"store", "results", "task_index", "index_queue"},
+    "on_record": {"callback_queue", "index_queue"},
+    "prepare_audio": {"store", "uploads", "results", "inspector"},
     "scale_workers": {"store", "work_gauge", "worker_pool"},
-    "sweep": {"store", "uploads", "results", "keyring", "transcriptions", "callback_queue", "fetch_queue"},
+    "sweep": {
+        *("store", "uploads", "results", "keyring", "transcriptions"),
+        *("callback_queue", "fetch_queue", "index_queue"),
+    },
     "transcribe_worker": {"store", "uploads", "results", "task_reports"},
     "work_failed": {"task_reports"},
 }
@@ -38,8 +43,12 @@ NEEDS: dict[str, set[str]] = {
     "presign": {"store", "uploads", "results", "webhooks", "keyring"},
     "mor": {"store", "uploads", "results", "webhooks", "downloader", "fetch_queue", "keyring"},
     "aivoco": {"store", "uploads", "results", "downloader", "fetch_queue", "keyring"},
+    "transcripto": {
+        *("store", "uploads", "results", "downloader", "fetch_queue", "keyring"),
+        *("inspector", "task_index", "captcha"),
+    },
 }
-HANDLERS = sorted(set(ADAPTERS) - {"transcribe_worker", "door", "api"})
+HANDLERS = sorted(set(ADAPTERS) - {"transcribe_worker", "fetch_video", "door", "api"})
 
 # What callscribe's own modules a Lambda may not load when it starts.
 NEVER_AT_START = ("callscribe.engines", "callscribe.cli", "callscribe.client", "callscribe.adapters.memory")

@@ -5,13 +5,18 @@ import json
 import math
 import struct
 import wave
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from callscribe.domain import chats
+from callscribe.domain.credits import HoldState
 from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.task_facts import TaskType
 from callscribe.errors import Failure, FailureCode, JobFailed, NotFound
-from callscribe.services import jobs
+from callscribe.media.inspect import inspect
+from callscribe.services import jobs, ledger, tariffs, tasks
 from tests.functions.stage import Stage, handler_of
 
 RECEIVER = "https://receiver.example.com/hook"
@@ -37,7 +42,7 @@ def ids(job: Job, **more: str) -> dict[str, Any]:
 
 def test_prepare_measures_the_audio_and_lets_the_job_be_transcribed(stage: Stage) -> None:
     job = stage.queued(a_recording(1.5))
-    assert handler_of("prepare_audio")(ids(job), None) == {"job_id": job.id, "state": "TRANSCRIBING"}
+    assert handler_of("prepare_audio")(ids(job), None) == {"words": False}
     stored = stage.job(job)
     assert stored.state is JobState.TRANSCRIBING
     assert stored.audio is not None
@@ -152,3 +157,35 @@ def test_finish_erases_the_audio_of_a_job_that_keeps_none_and_where_it_came_from
     assert stage.deps.uploads.head(job.source_key) is None
     assert stage.deps.uploads.head(job.audio_key, version_id=job.audio_version_id) is None
     assert stage.deps.results.head(job.transcript_key) is not None  # until it is fetched
+
+
+def test_prepare_stores_the_words_of_a_chat_and_says_that_they_are_there(stage: Stage) -> None:
+    tariffs.subscribe(stage.deps, stage.principal.tenant_id, "pro")
+    chat = chats.of("Operator: hello\nCustomer: hi")
+    made = tasks.add_chat(stage.deps, stage.principal, tasks.NewTask(TaskType.CHAT), chat)
+    info = stage.deps.uploads.head(made.audio_key)
+    assert info is not None
+    jobs.uploaded(stage.deps, tenant_id=made.tenant_id, job_id=made.id, version_id=info.version_id)
+    for _ in range(2):
+        assert handler_of("prepare_audio")(ids(made), None) == {"words": True}
+    assert handler_of("finish_job")(ids(made), None) == {"job_id": made.id, "state": "COMPLETED"}
+    assert jobs.transcript(stage.deps, stage.job(made)) == chats.to_transcript(chat)
+    hold = ledger.find_hold(stage.deps, tenant_id=made.tenant_id, hold_id=made.id)
+    assert hold is not None
+    assert (hold.state, hold.settled) == (HoldState.SETTLED, 1)
+
+
+def test_a_file_that_was_measured_when_it_came_is_not_measured_again(stage: Stage) -> None:
+    tariffs.subscribe(stage.deps, stage.principal.tenant_id, "pro")
+    deps = replace(stage.deps, inspector=inspect)
+    made = tasks.add_file(deps, stage.principal, tasks.NewTask(TaskType.CALL, file_name="a.wav"), a_recording(2.5))
+    assert made.audio is not None
+    assert made.audio.duration_s == 2.5
+    info = stage.deps.uploads.head(made.audio_key)
+    assert info is not None
+    jobs.uploaded(stage.deps, tenant_id=made.tenant_id, job_id=made.id, version_id=info.version_id)
+    assert handler_of("prepare_audio")(ids(made), None) == {"words": False}
+    assert stage.job(made).audio == made.audio
+    hold = ledger.find_hold(stage.deps, tenant_id=made.tenant_id, hold_id=made.id)
+    assert hold is not None
+    assert (hold.state, hold.amount) == (HoldState.OPEN, 3)

@@ -43,8 +43,8 @@ def findings(path: Path) -> list[str]:
     return [finding["code"] for finding in json.loads(done.stdout)]
 
 
-def test_door_and_worker_have_one() -> None:
-    assert set(DOCKERFILES) == {"door", "transcribe_worker"}
+def test_door_fetcher_and_worker_have_one() -> None:
+    assert set(DOCKERFILES) == {"door", "fetch_video", "transcribe_worker"}
 
 
 @linted

@@ -223,7 +223,7 @@ def test_no_role_of_the_door_uses_wildcards_but_where_aws_has_nothing_narrower(s
             if resource == "*":
                 assert action == "ecr:GetAuthorizationToken"
             elif "*" in resource:
-                assert re.fullmatch(r"<Data:(Audio|Results)\w+\.Arn>/\w+/\*", resource), resource
+                assert re.fullmatch(r"<Data:(Audio|Results|Index)\w+\.Arn>/\w+/\*", resource), resource
 
 
 def test_neither_a_domain_nor_another_setting_changes_what_the_deployed_door_imports(

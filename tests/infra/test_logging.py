@@ -68,7 +68,7 @@ def test_the_alarms_words_are_in_the_line_of_a_call_that_was_answered_500_and_of
         resolver=Answers(status),
         routes={("GET", "/"): Access()},
         admit=lambda *_: pytest.fail("nobody is to be admitted"),
-        refuse=lambda error: pytest.fail(str(error)),
+        refuse=lambda error, _call: pytest.fail(str(error)),
         decorate=lambda _event: {},
         now_ms=lambda: 0,
     )

@@ -22,6 +22,7 @@ FINISH = "arn:aws:lambda:us-east-1:123456789012:function:finish"
 DELIVER = "arn:aws:lambda:us-east-1:123456789012:function:deliver"
 ROLE = "arn:aws:iam::123456789012:role/machine"
 IDS = {"tenant_id": "t1", "job_id": "j1"}
+TO_HEAR = {"words": False}  # what Prepare answers for a recording
 HIGHEST_TRANSITIONS = 6
 HIGHEST_STATE_BYTES = 8_192
 
@@ -76,14 +77,15 @@ def test_a_successful_job_takes_at_most_six_transitions() -> None:
     transitions, name = 1, definition["StartAt"]  # the start counts as one
     while name:
         transitions += 1
-        name = definition["States"][name].get("Next")
+        state = definition["States"][name]
+        name = state.get("Next", state.get("Default"))
     assert transitions <= HIGHEST_TRANSITIONS
 
 
-def test_no_step_of_the_transcription_adds_to_its_state_but_an_error() -> None:
+def test_no_step_of_the_transcription_adds_to_its_state_but_one_truth_value_and_an_error() -> None:
     for name, state in transcription()["States"].items():
         if state["Type"] == "Task":
-            assert state["ResultPath"] is None, name
+            assert state["ResultPath"] == ("$.prepared" if name == "Prepare" else None), name
             assert {catch["ResultPath"] for catch in state.get("Catch", [])} <= {"$.error"}
 
 
@@ -223,16 +225,25 @@ def transcription(*, work_queue_url: str = "https://queue", deadline_s: int = 60
 
 
 def test_a_job_that_a_worker_reports_done_is_finished_once_with_a_small_state(cloud: Cloud) -> None:
-    lambdas = FakeLambda(prepare=lambda event: {"noise": "x" * 1_000}, finish=lambda event: {"state": "COMPLETED"})
+    lambdas = FakeLambda(prepare=lambda event: TO_HEAR, finish=lambda event: {"noise": "x" * 1_000})
     execution = cloud.start(transcription(work_queue_url=cloud.queue_url), IDS, lambdas)
     message = cloud.work()
     assert message == IDS | {"task_token": message["task_token"]}
     cloud.states.send_task_success(taskToken=message["task_token"], output="{}")
     ended = cloud.end(execution)
-    assert (ended["status"], json.loads(ended["output"])) == ("SUCCEEDED", IDS)
-    assert lambdas.calls == [("prepare", IDS), ("finish", IDS)]
-    assert cloud.entered(execution) == ["Prepare", "Transcribe", "Finish"]
+    prepared = IDS | {"prepared": TO_HEAR}
+    assert (ended["status"], json.loads(ended["output"])) == ("SUCCEEDED", prepared)
+    assert lambdas.calls == [("prepare", IDS), ("finish", prepared)]
+    assert cloud.entered(execution) == ["Prepare", "Words?", "Transcribe", "Finish"]
     assert len(ended["output"]) < HIGHEST_STATE_BYTES
+
+
+def test_a_job_whose_words_are_there_is_finished_without_a_worker(cloud: Cloud) -> None:
+    lambdas = FakeLambda(prepare=lambda event: {"words": True}, finish=lambda event: {})
+    execution = cloud.start(transcription(work_queue_url=cloud.queue_url), IDS, lambdas)
+    assert cloud.end(execution)["status"] == "SUCCEEDED"
+    assert cloud.entered(execution) == ["Prepare", "Words?", "Finish"]
+    assert "Messages" not in cloud.sqs.receive_message(QueueUrl=cloud.queue_url)
 
 
 def test_a_job_that_prepare_calls_hopeless_fails_at_once_and_its_error_is_told(cloud: Cloud) -> None:
@@ -248,7 +259,7 @@ def test_a_job_that_prepare_calls_hopeless_fails_at_once_and_its_error_is_told(c
 
 
 def test_a_failure_that_the_worker_reports_ends_the_job_without_a_second_message(cloud: Cloud) -> None:
-    lambdas = FakeLambda(prepare=lambda event: {}, finish=lambda event: {})
+    lambdas = FakeLambda(prepare=lambda event: TO_HEAR, finish=lambda event: {})
     execution = cloud.start(transcription(work_queue_url=cloud.queue_url), IDS, lambdas)
     token = cloud.work()["task_token"]
     cloud.states.send_task_failure(taskToken=token, error="JobFailed", cause="language_unsupported")
@@ -258,7 +269,7 @@ def test_a_failure_that_the_worker_reports_ends_the_job_without_a_second_message
 
 
 def test_a_job_that_no_worker_takes_ends_at_its_deadline(cloud: Cloud) -> None:
-    lambdas = FakeLambda(prepare=lambda event: {}, finish=lambda event: {})
+    lambdas = FakeLambda(prepare=lambda event: TO_HEAR, finish=lambda event: {})
     execution = cloud.start(transcription(work_queue_url=cloud.queue_url, deadline_s=1), IDS, lambdas)
     assert cloud.end(execution)["status"] == "FAILED"
     assert lambdas.calls[-1] == ("finish", IDS | {"error": "States.Timeout"})

@@ -1,6 +1,7 @@
 """A stage with every option chosen: each one arrives where it belongs, and the checks still find nothing."""
 
 import json
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from callscribe import names
 from callscribe.dialects import front
 from callscribe.dialects.presign import routes
+from callscribe.wiring import parse_settings
 from infra.settings import StageSettings
 from tests.infra.conftest import WITHOUT_LAYERS
 from tests.infra.templates import Stage, WithGpu, listed, role_of
@@ -34,7 +36,7 @@ CHOICES: dict[str, Any] = {
     "fetch_s": "300",
     "fetch_concurrency": "9",
     "callback_schedule_s": "0,1,1",
-    "upload_deadline_s": "900",
+    "upload_deadline_s": "1800",
     "job_deadline_s": "7200",
     "recheck_s": "120",
     "work_visibility_s": "60",
@@ -48,6 +50,17 @@ CHOICES: dict[str, Any] = {
     "transcription_failed_text": "The transcription failed",
     "basic_everywhere": "false",
     "refresh_life_s": "86400",
+    "login_life_s": "3600",
+    "client_hashes": "sha256",
+    "captcha_url": "https://captcha.example.com/siteverify",
+    "captcha_secret_arn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:captcha-AbCdEf",
+    "tariffs": str(Path(__file__).with_name("chosen_tariffs.toml")),
+    "unique_file_names": "false",
+    "quick_fetch_s": "5",
+    "index_delay_s": "30",
+    "video": "true",
+    "video_vpc_id": "vpc-0123456789abcdef0",
+    "video_subnet_ids": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
     "gpu": "true",
     "gpu_engine": "transformers",
     "gpu_model": "parakeet-tdt-0.6b-v3",
@@ -102,7 +115,8 @@ def test_data_that_is_not_to_be_kept_goes_with_the_stack(chosen: Stage) -> None:
 
 
 def test_retention_is_as_chosen(chosen: Stage) -> None:
-    rules = [b["LifecycleConfiguration"]["Rules"][0] for b in chosen.resources("AWS::S3::Bucket").values()]
+    buckets = [b for b in chosen.resources("AWS::S3::Bucket").values() if "VersioningConfiguration" in b]
+    rules = [bucket["LifecycleConfiguration"]["Rules"][0] for bucket in buckets]
     assert sorted(rule["ExpirationInDays"] for rule in rules) == [3, 90]
     assert {rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in rules} == {2}
     assert {group["RetentionInDays"] for group in chosen.resources("AWS::Logs::LogGroup").values()} == {7}
@@ -111,9 +125,9 @@ def test_retention_is_as_chosen(chosen: Stage) -> None:
 def test_browsers_of_the_named_origin_may_call_and_upload(chosen: Stage) -> None:
     (api,) = chosen.resources("AWS::ApiGatewayV2::Api").values()
     assert api["CorsConfiguration"]["AllowOrigins"] == ["https://console.example.com"]
-    # x-api-key: dialect `aivoco`, in place of the key in the body
+    # x-api-key: dialect `aivoco`, in place of the key in the body; the duplicate check: dialect `transcripto`
     sent = {"authorization", "content-type", "idempotency-key", "x-api-key", routes.VERSION_HEADER.lower()}
-    assert set(api["CorsConfiguration"]["AllowHeaders"]) == sent
+    assert set(api["CorsConfiguration"]["AllowHeaders"]) == sent | {"x-callscribe-duplicate-check"}
     # Location and Content-Disposition: dialect `mor`, of new jobs and of downloads
     read = {front.LENIENCY_HEADER, routes.VERSION_HEADER, "Retry-After", "Location", "Content-Disposition"}
     assert set(api["CorsConfiguration"]["ExposeHeaders"]) == read
@@ -142,7 +156,8 @@ def test_the_running_code_is_told(chosen: Stage) -> None:
         "allow_loopback": False,
         "public_base_url": "https://calls.example.com",
         "callback_schedule_s": [0, 1, 1],
-        "upload_deadline_s": 900,
+        "upload_deadline_s": 1_800,
+        "results_retention_days": 90,
         "job_deadline_s": 7200,
         "recheck_s": 120,
         "work_visibility_s": 60,
@@ -155,7 +170,37 @@ def test_the_running_code_is_told(chosen: Stage) -> None:
         "transcription_failed_text": "The transcription failed",
         "basic_everywhere": False,
         "refresh_life_s": 86_400,
+        "login_life_s": 3_600,
+        "client_hashes": ["sha256"],
+        "captcha_url": "https://captcha.example.com/siteverify",
+        "tariffs": tomllib.loads(Path(CHOICES["tariffs"]).read_text())["tariffs"],
+        "unique_file_names": False,
+        "quick_fetch_s": 5,
+        "index_delay_s": 30,
+        "videos": True,
     }
+
+
+def test_T_A24_the_running_code_has_the_chosen_tariffs(chosen: Stage) -> None:
+    (small,) = parse_settings(json.loads(chosen.output("Settings"))).tariffs
+    assert (small.identifier, small.call_minutes, small.prices) == ("small", 100, {"EUR": 9.5, "USD": 10})
+
+
+def test_T_A10_the_captcha_services_key_is_read_by_the_log_in_alone_and_stands_in_no_template(chosen: Stage) -> None:
+    arn = CHOICES["captcha_secret_arn"]
+    readers = {
+        name for name in chosen.functions if ("secretsmanager:GetSecretValue", arn) in chosen.function_grants(name)
+    }
+    told = {name for name, f in chosen.functions.items() if names.ENV_CAPTCHA_SECRET in f["Environment"]["Variables"]}
+    assert readers == told == {"api_transcripto"}
+    assert chosen.functions["api_transcripto"]["Environment"]["Variables"][names.ENV_CAPTCHA_SECRET] == arn
+
+
+def test_every_functions_environment_has_room_for_what_the_operator_chose(chosen: Stage) -> None:
+    """Lambda takes 4 KB, names included; a name that AWS makes has fewer than 128 characters."""
+    for name, function in chosen.functions.items():
+        variables = function["Environment"]["Variables"].items()
+        assert sum(len(key) + max(len(value), 128 if "<" in value else 0) for key, value in variables) <= 4_096, name
 
 
 def test_every_setting_is_chosen_here() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from callscribe import dialects, names
 from callscribe.dialects import front
+from callscribe.services import indexing
 from callscribe.wiring import environment_of, parse_settings
 from infra import alarms
 from infra.bundling import ROOT
@@ -33,11 +34,18 @@ ACTIONS: dict[str, set[str]] = {
     "api_presign": TABLE | SECRET | RESULTS,
     "api_mor": TABLE | SECRET | RESULTS | ERASE | {"sqs:SendMessage", "s3:GetObjectVersion"},
     "api_aivoco": TABLE | SECRET | RESULTS | ERASE | {"sqs:SendMessage", "s3:GetObjectVersion"},
+    "api_transcripto": TABLE | SECRET | RESULTS | ERASE | {"sqs:SendMessage", "s3:GetObjectVersion"},
     "landing": set(),
-    "fetch_audio": TABLE | SECRET | RESULTS | ERASE | CONSUME | {"s3:AbortMultipartUpload", "s3:GetObjectVersion"},
+    "fetch_audio": TABLE
+    | SECRET
+    | RESULTS
+    | ERASE
+    | CONSUME
+    | {"s3:AbortMultipartUpload", "s3:GetObjectVersion", "sqs:SendMessage"},
     "audio_uploaded": TABLE | CONSUME | ERASE | {"states:StartExecution"},
-    "prepare_audio": TABLE | AUDIO,
+    "prepare_audio": TABLE | AUDIO | {"s3:PutObject"},
     "finish_job": TABLE | RESULTS | ERASE | SECRET,
+    "index_tasks": TABLE | RESULTS | CONSUME | {"sqs:SendMessage"},
     "on_record": STREAM | {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"},
     "deliver_callback": TABLE | SECRET | CONSUME | {"s3:GetObject", "s3:ListBucket", "states:StartExecution"},
     "work_failed": CONSUME | {"states:SendTaskFailure"},
@@ -57,6 +65,10 @@ VARIABLES: dict[str, set[str]] = {
     "redeliveries": {names.ENV_CALLBACK_MACHINE},
     "callback_queue": {names.ENV_CALLBACK_QUEUE},
     "fetch_queue": {names.ENV_FETCH_QUEUE},
+    "video_queue": {names.ENV_VIDEO_QUEUE},
+    "index_queue": {names.ENV_INDEX_QUEUE},
+    "task_index": {names.ENV_INDEX_BUCKET},
+    "captcha": set(),  # but for the operator's service, where one is named: see test_options
     "keyring": {names.ENV_ROOT_KEYS_SECRET},
     "work_gauge": {names.ENV_WORK_QUEUE},
     "worker_pool": {names.ENV_WORKER_POOL},
@@ -70,6 +82,7 @@ WIDE = [
     r"\*",
     r"<Data:Audio\w+\.Arn>/(audio|sources|recordings)/\*",
     r"<Data:Results\w+\.Arn>/results/\*",
+    r"<Data:Index\w+\.Arn>/tasks/\*",
     r"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<App:PipelineTranscription\w+\.Name>:\*",
 ]
 ON_EVERYTHING = {
@@ -108,7 +121,8 @@ def adapters_of(name: str) -> tuple[str, ...]:
 def reached(stage: Stage, name: str, action: str) -> set[str]:
     """The resources of an action of a function, in short: `audio/sources/*`, `results`."""
     found = [resource for granted, resource in stage.function_grants(name) if granted == action]
-    return {re.sub(r"<Data:(Audio|Results)\w+\.Arn>", lambda match: match[1].lower(), resource) for resource in found}
+    bucket = re.compile(r"<Data:(Audio|Results|Index)\w+\.Arn>")
+    return {bucket.sub(lambda match: match[1].lower(), resource) for resource in found}
 
 
 def test_every_folder_with_a_handler_is_deployed_and_the_api_once_per_dialect(stage: Stage) -> None:
@@ -138,7 +152,13 @@ def test_a_function_reaches_buckets_and_queues_only_by_the_adapters_it_asks_for(
     resources = {resource for action, resource in stage.function_grants(name) if action.startswith("s3:")}
     assert any(resource.startswith("<Data:Audio") for resource in resources) == ("uploads" in adapters)
     assert any(resource.startswith("<Data:Results") for resource in resources) == ("results" in adapters)
-    queues = {"fetch_queue": "FetchQueueUrl", "callback_queue": "CallbackQueueUrl"}
+    assert any(resource.startswith("<Data:Index") for resource in resources) == ("task_index" in adapters)
+    queues = {
+        "fetch_queue": "FetchQueueUrl",
+        "callback_queue": "CallbackQueueUrl",
+        "video_queue": "VideoQueueUrl",
+        "index_queue": "IndexQueueUrl",
+    }
     failures = {r for a, r in stage.function_grants(name) if a == "sqs:SendMessage" and "RecordFailures" in r}
     sends = {r for a, r in stage.function_grants(name) if a == "sqs:SendMessage"} - failures
     assert sends == {arn_of(stage.output(output)) for adapter, output in queues.items() if adapter in adapters}
@@ -154,6 +174,16 @@ def test_each_dialect_reaches_as_much_of_the_audio_bucket_as_its_routes_do(stage
         assert reached(stage, name, "s3:DeleteObjectVersion") == own | {"results/results/*"}
     assert reached(stage, "api_mor", "s3:PutObject") == own | {"results/results/*"}
     assert reached(stage, "api_aivoco", "s3:PutObject") == own
+    assert reached(stage, "api_transcripto", "s3:GetObject") == {"audio/audio/*", "results/results/*", "index/tasks/*"}
+    assert reached(stage, "api_transcripto", "s3:GetObjectVersion") == {"audio/audio/*"}
+    assert reached(stage, "api_transcripto", "s3:PutObject") == own | {"results/results/*"}
+    assert reached(stage, "api_transcripto", "s3:DeleteObjectVersion") == own | {"results/results/*"}
+
+
+def test_the_index_is_written_by_the_one_function_that_makes_it(stage: Stage) -> None:
+    writers = {name for name in stage.functions if "index/tasks/*" in reached(stage, name, "s3:PutObject")}
+    readers = {name for name in stage.functions if "index/tasks/*" in reached(stage, name, "s3:GetObject")}
+    assert (writers, readers) == ({"index_tasks"}, {"index_tasks", "api_transcripto"})
 
 
 def test_audio_is_fetched_into_its_place_and_nowhere_else(stage: Stage) -> None:
@@ -196,7 +226,7 @@ def test_no_role_uses_wildcards_but_where_aws_has_nothing_narrower(stage: Stage)
 
 def test_every_event_source_may_be_read_by_its_function(stage: Stage) -> None:
     mappings = stage.resources("AWS::Lambda::EventSourceMapping").values()
-    assert len(mappings) == 5
+    assert len(mappings) == 6
     by_reference = {function["self"]: name for name, function in stage.functions.items()}
     for mapping in mappings:
         name, source = by_reference[mapping["FunctionName"]], mapping["EventSourceArn"]
@@ -205,11 +235,13 @@ def test_every_event_source_may_be_read_by_its_function(stage: Stage) -> None:
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_stream_reader_sees_new_outbox_rows_only_and_gives_up_into_its_queue(stage: Stage) -> None:
+def test_the_stream_reader_sees_new_outbox_and_dirty_rows_only_and_gives_up_into_its_queue(stage: Stage) -> None:
     (mapping,) = (m for m in stage.resources("AWS::Lambda::EventSourceMapping").values() if "FilterCriteria" in m)
     (criteria,) = mapping["FilterCriteria"]["Filters"]
     assert criteria["Pattern"] == (
-        '{"eventName":["INSERT"],"dynamodb":{"NewImage":{"kind":{"S":["' + names.CALLBACK_KIND + '"]}}}}'
+        '{"eventName":["INSERT"],"dynamodb":{"NewImage":{"kind":{"S":["'
+        + f'{names.CALLBACK_KIND}","{names.DIRTY_TASK_KIND}"'
+        + "]}}}}"
     )
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["MaximumRetryAttempts"] == 5
@@ -221,7 +253,13 @@ def test_every_route_has_its_function_and_the_permission_to_call_it(stage: Stage
     integrations = stage.resources("AWS::ApiGatewayV2::Integration")
     routes = {route["RouteKey"]: route for route in stage.resources("AWS::ApiGatewayV2::Route").values()}
     expected = {f"ANY {prefix}/{{proxy+}}": f"api_{dialect}" for dialect, prefix in names.DIALECTS.items()}
-    expected |= {"ANY /transcribe": "api_aivoco", "ANY /transcribe/{proxy+}": "api_aivoco", "$default": "landing"}
+    expected |= {
+        f"ANY {path}{below}": f"api_{dialect}"
+        for dialect, paths in names.OTHER_PATHS.items()
+        for path in paths
+        for below in ("", "/{proxy+}")
+    }
+    expected |= {"$default": "landing"}
     assert set(routes) == set(expected)
     permissions = stage.resources("AWS::Lambda::Permission").values()
     for key, name in expected.items():
@@ -269,6 +307,9 @@ def test_the_outputs_are_all_that_a_process_of_the_stage_must_know(stage: Stage)
         "CallbackMachine",
         "CallbackQueueUrl",
         "FetchQueueUrl",
+        "VideoQueueUrl",
+        "IndexQueueUrl",
+        "IndexBucket",
         "WorkQueueUrl",
         "WorkerRoleArn",
         "Settings",
@@ -288,7 +329,7 @@ def test_the_gateway_logs_limits_and_hides_the_paths(stage: Stage) -> None:
 
 
 def test_every_function_runs_the_same_python_on_arm_with_tracing_and_the_core_layer(stage: Stage) -> None:
-    extra = {"prepare_audio": 1, "api_mor": 1}  # media; documents
+    extra = {"prepare_audio": 1, "api_mor": 1, "api_transcripto": 2}  # media; documents; both
     for name, function in stage.functions.items():
         assert function["Runtime"] == "python3.13"
         assert function["Architectures"] == ["arm64"]
@@ -297,6 +338,14 @@ def test_every_function_runs_the_same_python_on_arm_with_tracing_and_the_core_la
         assert len(listed(function["Layers"])) == 1 + extra.get(name, 0)
     prepare = stage.functions["prepare_audio"]
     assert (prepare["Timeout"], prepare["MemorySize"], prepare["EphemeralStorage"]) == (900, 2048, {"Size": 4096})
+
+
+def test_the_dialect_that_looks_into_files_has_the_cpu_for_it_and_room_for_the_index_it_reads(stage: Stage) -> None:
+    function = stage.functions["api_transcripto"]
+    assert (function["Timeout"], function["MemorySize"]) == (30, 2_048)
+    room_mb, index_mb = (stage.functions[n]["EphemeralStorage"]["Size"] for n in ("api_transcripto", "index_tasks"))
+    assert room_mb == index_mb + 512  # what a request may bring or fetch, several times over
+    assert {stage.functions[f"api_{name}"]["MemorySize"] for name in ("presign", "mor", "aivoco")} == {1_024}
 
 
 def test_the_function_that_fetches_has_time_and_room_for_the_largest_file(stage: Stage) -> None:
@@ -370,6 +419,31 @@ def test_audio_that_waits_to_be_fetched_raises_an_alarm_before_its_job_fails(sta
     assert alarm["Statistic"] == "Maximum"
 
 
+def test_changes_of_tasks_that_failed_come_back_in_minutes_and_raise_an_alarm_if_they_never_get_through(
+    stage: Stage,
+) -> None:
+    """A message that failed holds up its tenant's next ones: its group is handed out one by one."""
+    queue = stage.output("IndexQueueUrl")
+    timeout_s = stage.functions["index_tasks"]["Timeout"]
+    properties = stage.resources("AWS::SQS::Queue")[queue]
+    assert timeout_s < properties["VisibilityTimeout"] <= timeout_s + 60
+    assert timeout_s / 2 >= indexing.LONGEST_S
+    ages = [
+        alarm["Threshold"]
+        for alarm in stage.resources("AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+        and alarm["Dimensions"][0]["Value"] == queue.replace(">", ".QueueName>")
+    ]
+    assert ages == [1_800]
+
+
+def test_each_tenants_changes_have_a_throughput_of_their_own(stage: Stage) -> None:
+    properties = stage.resources("AWS::SQS::Queue")[stage.output("IndexQueueUrl")]
+    wanted: dict[str, object] = {"FifoQueue": True, "ContentBasedDeduplication": True}
+    wanted |= {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
+    assert {name: properties.get(name) for name in wanted} == wanted
+
+
 def test_the_sweeper_alone_finds_what_is_due_whoever_it_belongs_to(stage: Stage) -> None:
     finders = [
         role
@@ -391,7 +465,7 @@ def test_every_function_machine_and_the_api_have_their_alarms(stage: Stage) -> N
         assert ("ExecutionsTimedOut", machine) in watched
     assert ("IteratorAge", stage.functions["on_record"]["self"]) in watched
     aged = {value for metric, value in watched if metric == "ApproximateAgeOfOldestMessage"}
-    queues = (stage.output("WorkQueueUrl"), stage.output("FetchQueueUrl"))
+    queues = map(stage.output, ("WorkQueueUrl", "FetchQueueUrl", "IndexQueueUrl"))
     assert aged == {queue.replace(">", ".QueueName>") for queue in queues}
 
 

@@ -16,6 +16,7 @@ from infra import settings as module
 from infra.bundling import ROOT
 from infra.settings import GPU_MODELS, BadSetting, StageSettings, from_context
 
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:captcha/prod-AbCdEf"
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
 
 
@@ -39,8 +40,16 @@ def test_the_template_tells_the_running_code_every_value_that_it_knows() -> None
         "waiting_calls": 5,
         "basic_everywhere": True,
         "refresh_life_s": 604_800,
+        "login_life_s": 86_400,
+        "client_hashes": ("sha512", "sha256"),
+        "unique_file_names": True,
+        "quick_fetch_s": 12,
+        "index_delay_s": 60,
+        "results_retention_days": 365,
+        "videos": False,
     }
-    explicit = {name: value for name, value in told.items() if name != "allow_loopback"}
+    explicit = {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
+    del explicit["allow_loopback"], explicit["videos"]
     assert from_context(explicit).runtime_overrides() == told
 
 
@@ -85,6 +94,12 @@ def test_what_the_running_code_is_told_it_understands() -> None:
         "transcription_failed_text": "Failed to transcribe",
         "basic_everywhere": "false",
         "refresh_life_s": "1000",
+        "login_life_s": "900",
+        "client_hashes": "sha256",
+        "captcha_url": "http://127.0.0.1:9/siteverify",
+        "captcha_secret_arn": SECRET,
+        "unique_file_names": "false",
+        "quick_fetch_s": "3",
     }
     overrides = json.loads(json.dumps(from_context(context).runtime_overrides()))
     understood = parse_settings(overrides)
@@ -99,9 +114,11 @@ def test_what_the_running_code_is_told_it_understands() -> None:
 def test_the_defaults_are_those_of_the_running_code() -> None:
     told = from_context({}).runtime_overrides()
     assert len(told) > 10
-    for name in told.keys() - {"stage", "allow_loopback"}:
+    for name in told.keys() - {"stage", "allow_loopback", "videos"}:
         assert getattr(StageSettings(), name) == getattr(parse_settings({}), name)
-        assert f"| `{name}` | `{json.dumps(told[name])}` |" in str(module.__doc__)
+        default = told[name]
+        written = ",".join(default) if isinstance(default, tuple) else json.dumps(default)
+        assert f"| `{name}` | `{written}` |" in str(module.__doc__)
 
 
 def test_the_pools_defaults_are_those_of_the_policy() -> None:
@@ -178,6 +195,11 @@ def test_a_certificate_of_the_stages_region_is_taken_and_any_while_the_region_is
         ({"callback_schedule_s": "0,-1"}, "callback_schedule_s=", "0 to 86400"),
         ({"callback_schedule_s": "nan"}, "callback_schedule_s=", "0 to 86400"),
         ({"upload_deadline_s": "5"}, "upload_deadline_s=5", "60 to 604800"),
+        (
+            {"upload_deadline_s": "1259", "video": "true"},
+            "upload_deadline_s=1259",
+            "with video=true allowed is at least 1260",
+        ),
         ({"job_deadline_s": "5"}, "job_deadline_s=5", "300 to 604800"),
         ({"recheck_s": "5"}, "recheck_s=5", "60 to 86400"),
         ({"work_visibility_s": "5"}, "work_visibility_s=5", "30 to 43200"),
@@ -201,6 +223,21 @@ def test_a_certificate_of_the_stages_region_is_taken_and_any_while_the_region_is
             f"certificate_arn={CERTIFICATE}",
             "the region of the stage, eu-west-1",
         ),
+        (
+            {"captcha_url": "https://c.example/v", "captcha_secret_arn": SECRET, "region": "us-east-1"},
+            "captcha_secret_arn",
+            "a secret in the region of the stage, us-east-1",
+        ),
+        ({"captcha_url": "https://c.example/v"}, "captcha_url", "go together"),
+        ({"captcha_secret_arn": SECRET}, "captcha_url", "go together"),
+        ({"captcha_url": "http://c.example/v", "captcha_secret_arn": SECRET}, "captcha_url", "https"),
+        ({"captcha_url": "https://c.example/v", "captcha_secret_arn": SECRET[:-7]}, "captcha_secret_arn", "whole ARN"),
+        ({"client_hashes": "md5"}, "client_hashes=md5", "sha512 and sha256"),
+        ({"client_hashes": "sha256,sha256"}, "client_hashes", "each once"),
+        ({"client_hashes": ""}, "client_hashes", "one or more"),
+        ({"login_life_s": "1"}, "login_life_s=1", "300 to 2592000"),
+        ({"quick_fetch_s": "19"}, "quick_fetch_s=19", "1 to 18"),
+        ({"tariffs": "no-such-file.json"}, "tariffs=no-such-file.json", "cannot be read"),
         (
             {"door_certificate_arn": CERTIFICATE, "region": "us-east-1"},
             f"door_certificate_arn={CERTIFICATE}",

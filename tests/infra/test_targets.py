@@ -36,6 +36,7 @@ def test_other_layer_contents_change_no_export(aws: Stage, local: Stage) -> None
     assert aws.data.exports == local.data.exports
     assert aws.app.exports == local.app.exports
     assert sorted(re.sub(r"\w{8}(\.\w+)?>$", "", value) for value in aws.app.exports.values()) == [
+        "<App:FetchingVideos",
         "<App:PipelineWork",
         "<App:PipelineWork",
         "<App:PipelineWorkerRole",

@@ -124,12 +124,14 @@ def test_above_what_the_door_takes_nobody_is_asked() -> None:
     assert "5000000 bytes" in json.loads(content)["message"]
 
 
-def test_without_a_door_a_large_body_is_told_of_the_presigned_route() -> None:
+def test_without_a_door_a_large_body_is_told_of_other_ways_and_of_no_other_dialects_route() -> None:
     with site(with_door=False) as at:
         assert at.ask("POST", "/x", b"x" * 4_000_000) == (200, b"gateway")
         status, content = at.ask("POST", "/x", b"x" * 4_000_001)
     assert status == 413
-    assert "POST /api/v1/generate-presigned-url" in json.loads(content)["message"]
+    message = json.loads(content)["message"]
+    assert "by its URL" in message
+    assert "/" not in message
     assert (len(at.gateway.seen), at.door.seen) == (1, [])
 
 
@@ -148,6 +150,26 @@ def test_an_answer_in_time_never_sees_the_door() -> None:
         assert at.ask("POST", WAITING, b"{}") == (200, b"gateway")
         assert at.ask("POST", WAITING, b"{}") == (402, b"gateway")
     assert at.door.seen == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_T_36_M_12_what_the_gateway_only_leads_to_the_door_gives_whole(method: str) -> None:
+    with site(lambda _number: (302, {"Location": "http://127.0.0.1:9/elsewhere"})) as at:
+        assert at.ask(method, "/get_file?file_type=audio", Authorization="Bearer x") == (200, b"door")
+    (seen,) = at.door.seen
+    assert (seen.target, seen.headers["authorization"]) == ("/get_file?file_type=audio", "Bearer x")
+
+
+def test_T_36_without_a_door_or_while_it_is_started_again_the_redirect_stands() -> None:
+    def led_to(_number: int) -> tuple[int, dict[str, str]]:
+        return 302, {"Location": "http://127.0.0.1:9/elsewhere"}
+
+    with site(led_to, with_door=False) as at:
+        assert at.ask("GET", "/get_file") == (302, b"gateway")
+    with listening(StandIn("gateway", led_to)) as gateway:
+        way = DoorWay(free_port(), max_body_bytes=5_000_000, wait_s=1)
+        with Front(f"http://127.0.0.1:{gateway.port}", "api", door=way) as front:
+            assert Site(gateway, StandIn("door"), front).ask("GET", "/get_file") == (302, b"gateway")
 
 
 @pytest.mark.parametrize(
@@ -234,7 +256,7 @@ def test_one_that_waits_at_the_door_keeps_nobody_else_from_the_gateway() -> None
 def test_the_laptops_door_takes_what_the_container_takes_and_waits_where_it_does() -> None:
     way = door_way()
     assert (way.max_body_bytes, way.wait_s) == (names.DOOR_MAX_BODY_BYTES, names.DOOR_WAIT_S)
-    assert WAITING in way.waiting
+    assert way.waiting == {WAITING}  # a task's request that is sent twice makes two tasks
 
 
 @pytest.mark.emulator

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from callscribe.adapters.memory import memory_deps
-from callscribe.services import accounts
+from callscribe.domain.records import update
+from callscribe.services import accounts, tariffs, users
 from local import synthesis
 from local.credentials import credentials, write_private
 from local.synthesis import SynthesisError, synthesise
@@ -80,6 +81,33 @@ def test_a_tenant_that_a_killed_cloud_has_lost_is_made_anew_and_kept(tmp_path: P
     made = credentials(later, tmp_path)
     assert made.tenant_id != lost.tenant_id
     assert credentials(later, tmp_path) == made
+
+
+def test_a_newcomer_can_log_in_where_tasks_are_made_and_has_a_tariff() -> None:
+    deps = memory_deps()
+    made = credentials(deps, None)
+    assert made.log_in.keys() == {"email", "password_hash", "captcha_token"}
+    user = users.authenticate_by_hash(
+        deps, username=made.log_in["email"], client_hash=made.log_in["password_hash"], address="127.0.0.1"
+    )
+    assert (user.tenant_id, user.number) == (made.tenant_id, 1)
+    assert tariffs.active(deps, made.tenant_id).identifier == "enterprise"
+
+
+def test_a_state_of_an_older_version_gets_what_tasks_need_and_is_left_alone_then(tmp_path: Path) -> None:
+    deps = memory_deps()
+    made = credentials(deps, tmp_path)
+    (user,) = users.list_users(deps, made.tenant_id)
+    tenant = accounts.get_tenant(deps, made.tenant_id)
+    deps.store.commit(update(user, sha512_hash=None, sha256_hash=None), update(tenant, subscription=None))
+    assert credentials(deps, tmp_path) == made
+    assert tariffs.active(deps, made.tenant_id).identifier == "enterprise"
+    assert users.authenticate_by_hash(
+        deps, username=made.username, client_hash=made.log_in["password_hash"], address="127.0.0.1"
+    )
+    before = accounts.get_tenant(deps, made.tenant_id), users.list_users(deps, made.tenant_id)
+    assert credentials(deps, tmp_path) == made
+    assert (accounts.get_tenant(deps, made.tenant_id), users.list_users(deps, made.tenant_id)) == before
 
 
 def test_without_a_state_folder_every_tenant_is_a_new_one() -> None:

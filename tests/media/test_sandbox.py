@@ -5,19 +5,23 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from callscribe.errors import FailureCode, JobFailed, Unavailable
+from callscribe.domain.audio import AudioLimits
+from callscribe.errors import FailureCode, JobFailed, TooSlow, Unavailable
 from callscribe.media import messages, sandbox
+from callscribe.media.inspect import inspect
+from tests.corpora.audio_files import wav16
 
 PROBE = "tests.media.probe_child"
 
 
-def probe(folder: Path, mode: str, *, stall_s: float = 60.0) -> list[messages.Message]:
+def probe(folder: Path, mode: str, *, stall_s: float = 60.0, within_s: float | None = None) -> list[messages.Message]:
     path = folder / "audio"
     path.write_bytes(b"some bytes")
     with path.open("rb") as audio:
-        return list(sandbox.run({"mode": mode}, audio, module=PROBE, stall_s=stall_s))
+        return list(sandbox.run({"mode": mode}, audio, module=PROBE, stall_s=stall_s, within_s=within_s))
 
 
 def failure(folder: Path, mode: str, **options: Any) -> JobFailed:
@@ -60,6 +64,24 @@ def test_a_child_that_hangs_is_killed(tmp_path: Path) -> None:
     started = time.monotonic()
     assert "no progress for 2 s" in failure(tmp_path, "hang", stall_s=2.0).failure.message
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("how", ["hang", "go_on"])
+def test_a_child_whose_caller_waits_no_longer_is_killed_and_says_nothing_about_its_file(
+    tmp_path: Path, how: str
+) -> None:
+    started = time.monotonic()
+    with pytest.raises(TooSlow):
+        probe(tmp_path, how, within_s=1.5)
+    assert 1.4 < time.monotonic() - started < 20
+
+
+def test_looking_into_a_real_file_ends_when_its_caller_waits_no_longer(tmp_path: Path) -> None:
+    path = tmp_path / "audio"
+    path.write_bytes(wav16(np.zeros((1, 40_000), np.float32)))
+    assert inspect(path, AudioLimits(), within_s=60).duration_s == 2.5
+    with pytest.raises(TooSlow):
+        inspect(path, AudioLimits(), within_s=0.01)  # in which no process even starts
 
 
 def test_what_the_child_says_is_cut_and_stripped_of_control_characters(tmp_path: Path) -> None:

@@ -358,15 +358,19 @@ class Cloud:
         sources.fetch(self.deps, **ids, render=render("presign"))
 
     def _do_prepare(self, name: str, tenant_id: str, job_id: str) -> None:
+        execution = {"name": name, "tenant_id": tenant_id, "job_id": job_id}
         try:
-            jobs.prepare(self.deps, tenant_id=tenant_id, job_id=job_id)
+            prepared = jobs.prepare(self.deps, tenant_id=tenant_id, job_id=job_id)
         except CallscribeError as error:
             if type(error).__name__ != "JobFailed":
                 raise
-            self.push("fail", {"name": name, "tenant_id": tenant_id, "job_id": job_id, "error": "JobFailed"})
+            self.push("fail", {**execution, "error": "JobFailed"})
+            return
+        if prepared.is_written:
+            self.push("finish", execution)
             return
         self.reports.waiting.add(name)
-        self.push("work", {"name": name, "tenant_id": tenant_id, "job_id": job_id})
+        self.push("work", execution)
 
     def _do_work(self, name: str, tenant_id: str, job_id: str) -> None:
         work.transcribe(self.deps, WorkMessage("receipt", tenant_id, job_id, name, 1), self.transcriber)

@@ -9,7 +9,8 @@ from callscribe.adapters.memory import Moment, RaiseAt, Trace
 from callscribe.domain.jobs import Job
 from tests.reliability.cloud import Cloud
 from tests.reliability.judge import problems, stored
-from tests.reliability.paths import WAYS, Way
+from tests.reliability.paths import WAYS
+from tests.reliability.way import Way
 
 _ALL = 75
 

@@ -18,7 +18,8 @@ from tests.reliability.audit import net_of, unbalanced
 from tests.reliability.chaos import wreak
 from tests.reliability.crashes import chosen, moments, strike
 from tests.reliability.judge import problems, stored
-from tests.reliability.paths import WAYS, Way
+from tests.reliability.paths import WAYS
+from tests.reliability.way import Way
 
 THREADS = 8
 STRETCHES = 100

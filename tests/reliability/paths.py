@@ -2,8 +2,7 @@
 whether there is a transcript in the end.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,30 +15,9 @@ from callscribe.domain.jobs import Job, JobState
 from callscribe.errors import FailureCode, JobFailed, OutboundRefused, Unavailable
 from callscribe.ports import DEFAULT_OPTIONS, Transcribed, TranscriptionOptions
 from callscribe.services import accounts
-from tests.reliability.cloud import FUNDS_M, PRICE_M, RECORDING, Cloud, some_transcript
-
-Lead = Callable[[Cloud], Job]
-GONE = None  # in place of a state: the job was deleted
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """`lead` takes a cloud to the end of a job, which is then in `state`, for the reason `code`, and `paid` or not.
-
-    `funds_m` and `settings` are how the cloud has to be made for it, see `cloud_for`.
-    """
-
-    lead: Lead
-    state: JobState | None
-    code: FailureCode | None = None
-    paid: bool = False
-    funds_m: int = FUNDS_M
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    price_m: int = PRICE_M
-
-    def cloud_for(self, **fields: Any) -> Cloud:
-        """A fresh cloud for this way."""
-        return Cloud(funds_m=self.funds_m, settings=self.settings, **fields)
+from tests.reliability.cloud import RECORDING, Cloud, some_transcript
+from tests.reliability.task_paths import TASK_WAYS
+from tests.reliability.way import GONE, Lead, Way, at, to_its_end
 
 
 def by_upload(cloud: Cloud, **fields: Any) -> Job:
@@ -56,15 +34,6 @@ def for_nothing(cloud: Cloud) -> Job:
     """By a tenant whose plan costs nothing."""
     accounts.change_tenant(cloud.plain, cloud.principal.tenant_id, plan=Plan())
     return by_upload(cloud)
-
-
-def to_its_end(order: Lead) -> Lead:
-    def lead(cloud: Cloud) -> Job:
-        job = order(cloud)
-        cloud.settle()
-        return job
-
-    return lead
 
 
 def without_events(kind: str, order: Lead = by_upload) -> Lead:
@@ -126,20 +95,6 @@ def of_a_worker_meanwhile(act: Callable[[Cloud, Job], object], order: Lead = by_
         made.append(order(cloud))
         cloud.settle()
         return made[0]
-
-    return lead
-
-
-def at(state: JobState, act: Callable[[Cloud, Job], object], order: Lead = by_upload) -> Lead:
-    """As soon as the job has this state, something is done to it; then all goes on."""
-
-    def lead(cloud: Cloud) -> Job:
-        job = order(cloud)
-        if state is not JobState.AWAITING_UPLOAD:
-            cloud.run_until(job, state)
-        act(cloud, job)
-        cloud.settle()
-        return job
 
     return lead
 
@@ -260,17 +215,18 @@ WAYS: dict[str, Way] = {
     "worker killed every time": Way(of_a_worker_that(killed), FAILED, FailureCode.INTERNAL),
     "worker out of order every time": Way(of_a_worker_that(out_of_order), FAILED, FailureCode.INTERNAL),
     "worker cannot do it": Way(of_a_worker_that(cannot_hear), FAILED, FailureCode.LANGUAGE_UNSUPPORTED),
-    **{f"cancelled when {state}": Way(at(state, cancel), CANCELLED) for state in _UNDER_WAY},
+    **{f"cancelled when {state}": Way(at(state, cancel, by_upload), CANCELLED) for state in _UNDER_WAY},
     "source cancelled before it is fetched": Way(at(_UNDER_WAY[0], cancel, by_source), CANCELLED),
     "cancelled, uploaded later": Way(then_upload_late(cancel), CANCELLED),
     "cancelled while a worker hears it": Way(of_a_worker_meanwhile(cancel), CANCELLED),
-    "cancelled once completed": Way(at(DONE, cancel), DONE, paid=True),
-    **{f"deleted when {state}": Way(at(state, erase), GONE) for state in _UNDER_WAY},
+    "cancelled once completed": Way(at(DONE, cancel, by_upload), DONE, paid=True),
+    **{f"deleted when {state}": Way(at(state, erase, by_upload), GONE) for state in _UNDER_WAY},
     "source deleted before it is fetched": Way(at(_UNDER_WAY[0], erase, by_source), GONE),
     "deleted, uploaded later": Way(then_upload_late(erase), GONE),
     "deleted while a worker hears it": Way(of_a_worker_meanwhile(erase), GONE),
-    "deleted once completed": Way(at(DONE, erase), GONE, paid=True),
+    "deleted once completed": Way(at(DONE, erase, by_upload), GONE, paid=True),
     "deleted once delivered, uploaded again": Way(then_upload_again(erase), GONE, paid=True),
     "deleted while its callback is sent": Way(of_a_receiver_meanwhile(erase), GONE, paid=True),
     "deleted once failed": Way(at(FAILED, erase, partial(by_source, url="https://nowhere.example.com/")), GONE),
+    **TASK_WAYS,
 }

@@ -66,7 +66,7 @@ def test_a_crash_at_any_call_leaves_one_terminal_state_one_payment_and_one_webho
 @pytest.mark.parametrize("name", WAYS)
 def test_a_crash_at_any_call_of_any_way_leaves_the_ledger_balanced_and_nothing_behind(name: str) -> None:
     tried = [strike(name, index, Crash) for index in chosen(moments(WAYS[name]))]
-    assert len(tried) > 30
+    assert len(tried) > 20
     assert [one for one in tried if one.problems] == []
 
 
@@ -108,6 +108,8 @@ INTRUDERS: dict[str, Callable[[Cloud, Job], None]] = {
         "long transcript by link, completed",
         "bad media from a source",
         "deleted while its callback is sent",
+        "call by file, completed",
+        "call by slow URL, completed",
     ],
 )
 def test_somebody_else_who_acts_between_any_two_calls_does_no_harm(name: str, does: str) -> None:

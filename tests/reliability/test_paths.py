@@ -6,7 +6,8 @@ import pytest
 
 from tests.reliability.cloud import PRICE_M, Cloud
 from tests.reliability.judge import paid_m, problems, stored
-from tests.reliability.paths import WAYS, Way
+from tests.reliability.paths import WAYS
+from tests.reliability.way import Way
 
 
 def one_to_three(source: random.Random) -> int:

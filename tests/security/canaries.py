@@ -30,11 +30,13 @@ from callscribe.ports import DEFAULT_OPTIONS, Settings, Transcribed, Transcripti
 from callscribe.services import accounts, callbacks, jobs, sources, work
 from callscribe.services.sweep import sweep
 from tests.dialects.conftest import http_event
+from tests.dialects.pipeline import remembered_scrypt
 from tests.security import refusals
 from tests.security.figures import Figure
 from tests.security.harness import RecordingNetwork
-from tests.security.table import CREDENTIALS, ROWS, SMUGGLED, USUAL, Request, Row
-from tests.security.tenants import Stage, Stranger, Town, basic, remembered_scrypt, spoken, town
+from tests.security.places import SMUGGLED, Request, Row
+from tests.security.table import CREDENTIALS, ROWS, USUAL
+from tests.security.tenants import Stage, Stranger, Town, basic, spoken, town
 
 CANARY = "canary"  # part of every secret that is made up here
 AUDIO = b"RIFF " + b"canary-of-the-audio " * 20
@@ -94,7 +96,7 @@ class Run:
 
     def __init__(self) -> None:
         self.network = RecordingNetwork()
-        settings = Settings(public_base_url="https://callscribe.example", allow_loopback=True)
+        settings = Settings(public_base_url="https://callscribe.example", allow_loopback=True, videos=True)
         client = self.network.client(allow_loopback=True)
         self.stage = Stage(
             settings=settings,
@@ -141,10 +143,9 @@ class Run:
         }
 
     def _send(self, dialect: str, request: Request, body: bytes | None = None) -> int:
-        fields = None if request.fields is None else json.dumps(request.fields).encode()
-        headers = {"Content-Type": "application/json", **request.headers}
-        sent = fields if body is None else body
-        event = http_event(request.method, request.filled_path, headers=headers, body=sent, query=request.query)
+        sent = request.sent if body is None else {**request.sent, "body": body}
+        headers = {"Content-Type": "application/json", **sent["headers"]}
+        event = http_event(request.method, request.filled_path, **{**sent, "headers": headers})
         self.requests += 1
         status: int = self.stage.handlers[dialect](event, None)["statusCode"]
         return status
@@ -231,7 +232,8 @@ class Run:
         for audio in ({"audio_data": base64.b64encode(AUDIO).decode()}, {"audio_url": GOOD_URL}):
             self._send("aivoco", Request("POST", "/transcribe", fields={"api_key": who.secret, **audio}))
         for job in self.stage.store.all(Job):
-            if job.state is JobState.AWAITING_UPLOAD and not job.source and job.tenant_id == who.tenant_id:
+            waits = job.state is JobState.AWAITING_UPLOAD and not job.source and job.tenant_id == who.tenant_id
+            if waits and self.stage.uploads.head(job.audio_key) is None:  # a chat has its text
                 self.stage.uploads.put(job.audio_key, AUDIO)
 
     def _do(self, job: Job) -> None:
@@ -274,14 +276,15 @@ class Run:
 
 
 def _broken_bodies(request: Request, who: Stranger) -> Iterator[bytes]:
-    good = json.dumps({**(request.fields or {}), "api_key": who.secret, "canary": "canary"})
+    fields = request.fields if isinstance(request.fields, dict) else dict(request.form or {})
+    good = json.dumps({**fields, "api_key": who.secret, "canary": "canary"})
     yield good[:-2].encode()
     yield f'{{"api_key": "{who.secret}", "api_key": "{CANARY}"}}'.encode()
     yield json.dumps([who.secret, CANARY]).encode()
     yield good.encode() + b"\xff"
     yield b"client_id=canary&client_secret=" + who.secret.encode()
     for value in ({CANARY: who.secret}, [CANARY], 7, None, CANARY * 40_000):
-        yield json.dumps(dict.fromkeys([*(request.fields or {}), "api_key", "client_secret"], value)).encode()
+        yield json.dumps(dict.fromkeys([*fields, "api_key", "client_secret"], value)).encode()
     yield json.dumps({"api_key": who.secret, "audio_data": f"{CANARY}!", "mime_type": CANARY}).encode()
     yield json.dumps({"api_key": who.secret, "audio_url": f"http://10.0.0.1/{CANARY}"}).encode()
 

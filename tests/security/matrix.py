@@ -6,7 +6,6 @@ change anything of Anna's. Anna asks the same for herself: if that did not succe
 """
 
 import base64
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,24 +22,13 @@ from callscribe.adapters.memory import MemoryStore
 from callscribe.dialects.front import Access
 from callscribe.domain.accounts import ApiKey
 from callscribe.domain.jobs import Job
-from callscribe.domain.records import identity
 from tests.dialects.conftest import Answer
+from tests.dialects.pipeline import remembered_scrypt
 from tests.security import canaries, refusals
 from tests.security.figures import Figure
-from tests.security.table import (
-    CREDENTIALS,
-    KINDS,
-    SMUGGLED,
-    USUAL,
-    Request,
-    Route,
-    Row,
-    Slot,
-    Value,
-    check_fields,
-    rows_of,
-)
-from tests.security.tenants import Place, Stage, State, Stranger, Town, owner, remembered_scrypt, town
+from tests.security.places import SMUGGLED, Request, Route, Row, Slot, Value
+from tests.security.table import CREDENTIALS, KINDS, USUAL, check_fields, rows_of
+from tests.security.tenants import KEPT, Place, Stage, State, Stranger, Town, owner, town
 
 REQUESTS_PER_MINUTE = 60
 THREADS = 8
@@ -128,11 +116,15 @@ def check_documents(dialect: str, where: Stage) -> None:
 def _documented(document: Mapping[str, Any], operation: Mapping[str, Any]) -> set[str]:
     found = {str(parameter["name"]) for parameter in operation.get("parameters", ())}
     for content in operation.get("requestBody", {}).get("content", {}).values():
-        schema = content["schema"]
-        if "$ref" in schema:
-            schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-        found |= schema["properties"].keys()
+        found |= _fields(document, content["schema"])
     return found
+
+
+def _fields(document: Mapping[str, Any], schema: Mapping[str, Any]) -> set[str]:
+    """Of an object, or of each object of a list."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return _fields(document, schema["items"]) if "items" in schema else set(schema["properties"])
 
 
 class Matrix:
@@ -154,7 +146,7 @@ class Matrix:
         unknown = self._asked(cell, self._town.bert, self._town.otto)
         if foreign.answer != unknown.answer:
             verdict.leaks.append(f"{cell}: {_short(foreign.answer)}, unknown: {_short(unknown.answer)}")
-        if foreign.answer.status >= 500:
+        if _is_ours_to_mend(foreign.answer):
             verdict.leaks.append(f"{cell}: {_short(foreign.answer)}")
         sent = str(KINDS[cell.kind](self._town.anna))
         verdict.leaks += [f"{cell}: says {mark!r}" for mark in self._marks(foreign.answer, sent)]
@@ -173,11 +165,11 @@ class Matrix:
             changed = _changes(before, self._stage.state())
             verdict.refusals += 1
             said = f"{route[0]} {route[1]} by {bad.name}: {_short(answer)}"
-            if answer.status != bad.status:
-                verdict.let_in.append(f"{said}, not {bad.status}")
+            if answer.outcome != bad.outcome:
+                verdict.let_in.append(f"{said}, not {bad.outcome}")
             if answer.status == 401 and "www-authenticate" not in answer.headers:
                 verdict.let_in.append(f"{said} names no scheme")
-            if answer.status >= 400:
+            if answer.outcome >= 400:
                 verdict.let_in += [f"{said} says {mark!r}" for mark in self._marks(answer, "")]
             effects = [place for place, value in changed.items() if not _is_count(before.get(place), value, place)]
             if effects and not bad.may_change:
@@ -204,7 +196,7 @@ class Matrix:
             self._stage.restore(self._town.saved)
             answer = self._served(cell.dialect, CREDENTIALS[cell.credential](cell.row.request(who), who), who)
             verdict.controls += 1
-            if answer.status != cell.row.done:
+            if answer.outcome != cell.row.done:
                 verdict.idle.append(f"{asked} of {who.name}: {_short(answer)}, not {cell.row.done}")
 
     def _judge_effects(self, cell: Cell, foreign: Seen, sent: str, verdict: Verdict) -> None:
@@ -222,7 +214,7 @@ class Matrix:
         verdict.controls += 1
         own = self._asked(cell, self._town.anna, self._town.anna)
         unknown = self._asked(cell, self._town.anna, self._town.otto)
-        if own.answer.status != cell.slot.owner[cell.kind]:
+        if own.answer.outcome != cell.slot.owner[cell.kind]:
             verdict.idle.append(f"{cell}: its owner got {_short(own.answer)}, not {cell.slot.owner[cell.kind]}")
         elif (own.answer, own.changed.keys()) == (unknown.answer, unknown.changed.keys()):
             verdict.idle.append(f"{cell}: means nothing to its owner")
@@ -245,20 +237,11 @@ class Matrix:
             self._stage.served = set()
 
     def _send(self, dialect: str, request: Request) -> Answer:
-        body = None if request.fields is None else json.dumps(request.fields).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        return self._stage.ask(
-            dialect,
-            request.method,
-            request.filled_path,
-            headers={**headers, **request.headers},
-            body=body,
-            query=request.query,
-        )
+        return self._stage.ask(dialect, request.method, request.filled_path, **request.sent)
 
     def _marks(self, said: Answer | str, sent: str) -> list[str]:
         """What is Anna's in an answer, apart from what the question held."""
-        text = said if isinstance(said, str) else f"{said.headers} {said.text}"
+        text = said if isinstance(said, str) else f"{said.headers} {said.content.decode(errors='replace')}"
         return [mark for mark in self._town.anna.marks if mark in text and not _holds(sent, mark)]
 
 
@@ -284,26 +267,43 @@ def _is_count(before: Any, after: Any, place: Place) -> bool:
     return owner(place, after) is None
 
 
+def _is_ours_to_mend(answer: Answer) -> bool:
+    """Whether the answer tells of a fault of the server, in either way of numbering."""
+    return 500 <= answer.outcome < 600 or 5_000 <= answer.outcome < 6_000
+
+
 def _short(answer: Answer) -> str:
-    return f"{answer.status} {answer.text[:100]!r}"
+    return f"{answer.outcome} {answer.content[:100]!r}"
 
 
 def takes_ids(row: Row) -> bool:
     """Whether a route looks something up by an id of a tenant, beside what it takes as a credential."""
-    return any(kind in slot.owner for slot in row.slots.values() for kind in ("uuid, completed", "order at presign"))
+    kinds = ("uuid, completed", "order at presign", "order at transcripto", "number", *KEPT)
+    return any(kind in slot.owner for slot in row.slots.values() for kind in kinds)
 
 
 @contextmanager
 def blind(store: MemoryStore) -> Iterator[None]:
-    """Let a store forget whose record is asked for, where the one who asks has none of this id."""
+    """Let a store forget whose record is asked for (the tenant, and the user who keeps it), where the one who asks has
+    none of this id; and whose list.
+    """
+
+    def of_anybody(kind: Any, *key: str | int) -> list[Any]:
+        asked = {name: value for name, value in zip(kind.KEY, key, strict=False) if name not in ("tenant_id", "owner")}
+        return [one for one in store.all(kind) if all(getattr(one, name) == asked[name] for name in asked)]
 
     def get(kind: Any, *key: str | int) -> Any:
         found = MemoryStore.get(store, kind, *key)
         if found is not None or kind.KEY[0] != "tenant_id":
             return found
-        return next((one for one in store.all(kind) if identity(one)[1:] == key[1:]), None)
+        return next(iter(of_anybody(kind, *key)), None)
 
-    with mock.patch.object(store, "get", get):
+    def children(kind: Any, *prefix: str | int, limit: int | None = None) -> Any:
+        if kind.KEY[0] == "tenant_id":
+            return of_anybody(kind, *prefix)[:limit]
+        return MemoryStore.children(store, kind, *prefix, limit=limit)
+
+    with mock.patch.object(store, "get", get), mock.patch.object(store, "children", children):
         yield
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import jwt
 
 from callscribe.dialects.front import Access
-from callscribe.domain.accounts import ALL_SCOPES, ApiKey, Scope, User
+from callscribe.domain.accounts import USUAL_SCOPES, ApiKey, Scope, User
 from callscribe.domain.keyring import KeyRing
 from callscribe.errors import Unauthenticated
 from callscribe.services import accounts, refresh, tokens, users
-from tests.security.table import Request, Row
+from tests.dialects.transcripto.world import client_hash
+from tests.security.places import Request, Row
+from tests.security.table import base_36
 from tests.security.tenants import Stage, Stranger, Town, basic, principal_tokens, token_digest
 
 LONG_S = 8 * 86_400  # every token and link is over by then
@@ -20,14 +22,14 @@ LONG_S = 8 * 86_400  # every token and link is over by then
 
 @dataclass(frozen=True)
 class Bad:
-    """A credential that is none here: how a request carries it, and how it is answered.
+    """A credential that is none here: how a request carries it, and how it is answered (see `Answer.outcome`).
 
     `after_s` passes before; `may_change`: its own tenant's login ends, as a stolen token should.
     """
 
     name: str
     put: Callable[[Request, Town], Request]
-    status: int = 401
+    outcome: int = 401
     after_s: float = 0
     may_change: bool = False
 
@@ -41,7 +43,7 @@ def prepare(where: Town) -> None:
     where.keep()
 
 
-def _key(stage: Stage, who: Stranger, name: str, scopes: frozenset[Scope] = ALL_SCOPES) -> tuple[ApiKey, str]:
+def _key(stage: Stage, who: Stranger, name: str, scopes: frozenset[Scope] = USUAL_SCOPES) -> tuple[ApiKey, str]:
     return accounts.create_key(stage.deps, tenant_id=who.tenant_id, name=name, scopes=scopes)
 
 
@@ -61,7 +63,7 @@ def _keys(stage: Stage, who: Stranger) -> dict[str, str]:
         "misspelt key": who.secret[:-1] + ("0" if who.secret[-1] != "0" else "1"),
     }
     for scope in Scope:
-        lacking, secret = _key(stage, who, f"all but {scope}", ALL_SCOPES - {scope})
+        lacking, secret = _key(stage, who, f"all but {scope}", USUAL_SCOPES - {scope})
         made |= {
             f"id of a key without {scope}": lacking.id,
             f"key without {scope}": secret,
@@ -123,10 +125,24 @@ def _logins(stage: Stage, who: Stranger) -> dict[str, str]:
     return made
 
 
+# What a contract without HTTP's own statuses answers in their place.
+NUMBERS = {"transcripto": {401: 4023, 403: 4056, 404: 4041}}
+
+
 def of(dialect: str, row: Row, access: Access) -> Iterator[Bad]:
     """Every bad credential for a route, by what its row and its access say."""
+    numbers = {**NUMBERS.get(dialect, {}), **row.numbers}
+    for bad in _bad(dialect, row, access):
+        yield replace(bad, outcome=numbers.get(bad.outcome, bad.outcome))
+
+
+def _bad(dialect: str, row: Row, access: Access) -> Iterator[Bad]:
     if row.judges == "link":
         yield from _bad_links()
+    elif row.judges == "report":
+        yield from _bad_reports()
+    elif row.judges == "log-in":
+        yield from _bad_log_ins()
     elif row.judges == "refresh token":
         yield from _bad_refreshes()
     elif row.judges == "key of aivoco":
@@ -135,7 +151,7 @@ def of(dialect: str, row: Row, access: Access) -> Iterator[Bad]:
         yield from _bad_basics(also=("password", "right") if row.judges == "key by Basic" else None)
     elif access.scope is not None:
         yield from _bad_bearers(dialect)
-        yield from _bad_basics(also=("key",) if dialect == "presign" else None)
+        yield from _bad_basics(also=None if dialect == "mor" else ("key",))
         yield from _too_little(dialect, access.scope)
     else:
         for name in ("expired token", "revoked key"):
@@ -224,6 +240,7 @@ def _too_little(dialect: str, scope: Scope) -> Iterator[Bad]:
     yield Bad(f"a token without {scope}", _bearer(f"token without {scope}"), 403)
     if dialect != "presign":
         yield Bad(f"a key without {scope}", _bearer(f"key without {scope}"), 403)
+    if dialect == "mor":
         yield Bad(
             f"a key without {scope} by Basic",
             lambda request, where: _authorized(
@@ -231,6 +248,44 @@ def _too_little(dialect: str, scope: Scope) -> Iterator[Bad]:
             ),
             403,
         )
+
+
+def _bad_log_ins() -> Iterator[Bad]:
+    """Dialect `transcripto`, whose clients send a hash of the password."""
+
+    def by(name: str, email: Callable[[Town], str], sent: Callable[[Town], str]) -> Bad:
+        return Bad(name, lambda request, where: request.with_fields(email=email(where), password_hash=sent(where)))
+
+    def anna(where: Town) -> str:
+        return where.anna.username
+
+    yield by("a wrong password", anna, lambda _: client_hash("wrong"))
+    yield by("another's password", anna, lambda where: where.bert.client_hash)
+    yield by("the password as it is", anna, lambda where: where.anna.password)
+    yield by("a hash of the hash", anna, lambda where: client_hash(where.anna.client_hash))
+    yield by("half of the hash", anna, lambda where: where.anna.client_hash[:64])
+    yield by("a hash by a function that nobody agreed on", anna, lambda where: client_hash(where.anna.password, "md5"))
+    yield by("something else", anna, lambda _: "x")
+    yield by("the token", anna, lambda where: where.anna.tokens["transcripto"])
+    yield by("a key's secret", anna, lambda where: where.anna.secret)
+    yield by("a hash of a key's secret", lambda where: where.anna.key_id, lambda where: client_hash(where.anna.secret))
+    yield by("an unknown user", lambda where: where.otto.username, lambda where: where.otto.client_hash)
+    yield by("a disabled user", lambda _: "disabled anna", lambda _: client_hash("right"))
+    yield by("an old password", lambda _: "changed anna", lambda _: client_hash("right"))
+
+
+def _bad_reports() -> Iterator[Bad]:
+    """What does not open a report's file: only its code does, to whoever knows it."""
+
+    def asked(name: str, make: Callable[[Town], object]) -> Bad:
+        return Bad(name, lambda request, where: request.with_query(task_code=str(make(where))), 404)
+
+    yield asked("an unknown code", lambda where: where.otto.jobs["report"].id)
+    yield asked("its id", lambda where: where.anna.jobs["report"].number)
+    yield asked("its short code", lambda where: base_36(where.anna.jobs["report"].number))
+    yield asked("another task's code", lambda where: where.anna.jobs["of transcripto"].id)
+    yield asked("the refresh token", lambda where: where.anna.refresh_token)
+    yield asked("the code without hyphens", lambda where: where.anna.jobs["report"].id.replace("-", ""))
 
 
 def _bad_keys() -> Iterator[Bad]:

@@ -6,79 +6,24 @@ neither a slot nor plain, fails the matrix with a message that says what to add.
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from callscribe.dialects.front import Access
-from tests.security.tenants import MOR, STATES, Stranger, basic, token_digest
-
-Route = tuple[str, str]
-Value = str | int
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request; `params` are the values of the `<names>` in its path, `fields` its JSON body."""
-
-    method: str
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    fields: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: str = ""
-
-    @property
-    def filled_path(self) -> str:
-        path = self.path
-        for name, value in self.params.items():
-            path = path.replace(f"<{name}>", value)
-        return path
-
-    def with_header(self, name: str, value: str) -> "Request":
-        return replace(self, headers={**self.headers, name: value})
-
-    def with_fields(self, *without: str, **fields: Any) -> "Request":
-        kept = {name: value for name, value in (self.fields or {}).items() if name not in without}
-        return replace(self, fields={**kept, **fields})
+from tests.security.places import Make, Request, Route, Row, Slot, body, header, parameter
+from tests.security.tenants import JOBS, KEPT, MOR, Stranger, basic, token_digest
+from tests.security.transcripto_rows import TRANSCRIPTO_ROWS
 
 
-Put = Callable[[Request, Value, Stranger], Request]
-Make = Callable[[Stranger], Value]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A place that takes an id. `put` puts a value there, in the name of somebody.
-
-    `owner` says how the tenant itself is answered for each kind that means something there: the control of the
-    matrix. `opens` are the kinds that are a credential there: whoever holds one is its tenant, so no other tenant's
-    can be tried.
-    """
-
-    put: Put
-    owner: Mapping[str, int] = field(default_factory=dict)
-    opens: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Row:
-    """One route: `request` with the tenant's own ids is answered `done`.
-
-    `plain` are documented fields that name nothing. `credentials`: by which ones it is asked, where the dialect's
-    usual ones do not fit. `judges` names the credential that the route judges itself, see `refusals`.
-    """
-
-    request: Callable[[Stranger], Request]
-    done: int = 200
-    slots: Mapping[str, Slot] = field(default_factory=dict)
-    plain: frozenset[str] = frozenset()
-    credentials: tuple[str, ...] | None = None
-    judges: str | None = None
+def base_36(number: int) -> str:
+    """A task's short code (T-A14)."""
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    return digits[number] if number < 36 else base_36(number // 36) + digits[number % 36]
 
 
 # Every kind of id, and how a tenant's own looks.
 KINDS: Mapping[str, Make] = {
-    **{f"uuid, {state}": lambda who, state=state: who.jobs[state].id for state in (*STATES, "of presign", "of aivoco")},  # type: ignore[misc]  # bound by its default
+    **{f"uuid, {state}": lambda who, state=state: who.jobs[state].id for state in JOBS},  # type: ignore[misc]  # bound by its default
     "uuid in upper case": lambda who: who.jobs["completed"].id.upper(),
     "uuid without hyphens": lambda who: who.jobs["completed"].id.replace("-", ""),
     "number": lambda who: str(who.jobs["completed"].number),
@@ -90,6 +35,7 @@ KINDS: Mapping[str, Make] = {
     "recording without audio": lambda who: who.recording("none"),
     "order at presign": lambda who: who.order("presign"),
     "order at mor": lambda who: who.order("mor"),
+    "order at transcripto": lambda who: who.order("transcripto"),
     "link token": lambda who: who.link_token,
     "digest of the link token": lambda who: token_digest(who.link_token),
     "s3_uri": lambda who: who.s3_uri,
@@ -109,6 +55,14 @@ KINDS: Mapping[str, Make] = {
     "callback execution": lambda who: f"cb-{who.jobs['completed'].id}-0",
     "audio object": lambda who: who.jobs["completed"].audio_key,
     "transcript object": lambda who: who.jobs["completed"].transcript_key,
+    "short code": lambda who: base_36(who.jobs["completed"].number),
+    "report file": lambda who: f"report_{who.jobs['report'].number}.pdf",
+    "file name": lambda who: who.file_name,
+    "word": lambda who: who.word,
+    "operator": lambda who: who.named("directory"),
+    "client hash": lambda who: who.client_hash,
+    "user number": lambda who: who.user_number,
+    **{kind: lambda who, kind=kind: who.kept[kind] for kind in KEPT},  # type: ignore[misc]  # bound by its default
     "tenant and job": lambda who: f"{who.tenant_id}/{who.jobs['completed'].id}",
     "tenant and job, by a dot": lambda who: f"{who.tenant_id}.{who.jobs['completed'].id}",
 }
@@ -124,6 +78,8 @@ CREDENTIALS: Mapping[str, Callable[[Request, Stranger], Request]] = {
     "token of presign": _bearer(lambda who: who.tokens["presign"]),
     "token of mor": _bearer(lambda who: who.tokens["mor"]),
     "token of a user": _bearer(lambda who: who.tokens["mor user"]),
+    "token of transcripto": _bearer(lambda who: who.tokens["transcripto"]),
+    "token of an administrator": _bearer(lambda who: who.tokens["administrator"]),
     "key as bearer": _bearer(lambda who: who.secret),
     "key by Basic": lambda request, who: request.with_header("Authorization", basic(who.key_id, who.secret)),
     "password by Basic": lambda request, who: request.with_header("Authorization", basic(who.username, who.password)),
@@ -135,38 +91,9 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "presign": _TOKENS,
     "mor": (*_TOKENS, "key as bearer", "key by Basic", "password by Basic"),
     "aivoco": ("key in the body", "key in a header", "key as bearer"),
+    "transcripto": ("token of mor", "token of transcripto", "key as bearer"),
 }
 OPEN = ("as it is", "token of mor")  # at routes that ask for nobody
-
-
-# Places
-
-
-def _parameter(name: str) -> Put:
-    return lambda request, value, _who: replace(request, params={**request.params, name: str(value)})
-
-
-def _body(name: str, *instead_of: str) -> Put:
-    return lambda request, value, _who: request.with_fields(*instead_of, **{name: value})
-
-
-def _header(name: str) -> Put:
-    return lambda request, value, _who: request.with_header(name, str(value))
-
-
-def smuggle(request: Request, value: Value, _who: Stranger) -> Request:
-    """Put a value to where no route should look."""
-    text = str(value)
-    for name in ("X-Tenant", "X-Tenant-Id", "X-User", "X-Job-Id", "Cookie"):
-        request = request.with_header(name, f"tenant={text}" if name == "Cookie" else text)
-    names = ("tenant", "tenant_id", "id", "uuid", "job_id", "key_id", "user_id", "requestId", "token")
-    if request.fields is not None:
-        taken = {name: value for name in names if name not in request.fields and name != "requestId"}
-        request = request.with_fields(**taken)
-    return replace(request, query="&".join(f"{name}={text}" for name in names))
-
-
-SMUGGLED = Slot(smuggle)
 
 
 # Rows of presign
@@ -176,7 +103,7 @@ def _presign(method: str, path: str, **more: Any) -> Callable[[Stranger], Reques
     return lambda _who: Request(method, f"/api/v1{path}", **more)
 
 
-_ALL_JOBS = tuple(f"uuid, {state}" for state in (*STATES, "of presign", "of aivoco"))
+_ALL_JOBS = tuple(f"uuid, {state}" for state in JOBS)
 _FORMS = ("uuid in upper case", "number", "number with zeros")
 _PRESIGN_ROWS: Mapping[Route, Row] = {
     ("POST", "/api/v1/auth/token"): Row(
@@ -203,17 +130,17 @@ _PRESIGN_ROWS: Mapping[Route, Row] = {
     ),
     ("POST", "/api/v1/generate-presigned-url"): Row(
         _presign("POST", "/generate-presigned-url", fields={"mimeType": "audio/wav"}),
-        slots={"Idempotency-Key": Slot(_header("Idempotency-Key"), {"order at presign": 200})},
+        slots={"Idempotency-Key": Slot(header("Idempotency-Key"), {"order at presign": 200})},
         plain=frozenset({"mimeType", "callbackUrl", "language"}),
     ),
     ("POST", "/api/v1/get-transcription"): Row(
         lambda who: Request("POST", "/api/v1/get-transcription", fields={"requestId": who.jobs["completed"].id}),
-        slots={"requestId": Slot(_body("requestId"), dict.fromkeys((*_ALL_JOBS, *_FORMS), 200))},
+        slots={"requestId": Slot(body("requestId"), dict.fromkeys((*_ALL_JOBS, *_FORMS), 200))},
     ),
     ("GET", "/api/v1/transcriptions/<token>"): Row(
         lambda who: Request("GET", "/api/v1/transcriptions/<token>", {"token": who.link_token}),
         302,
-        slots={"token": Slot(_parameter("token"), {"link token": 302}, opens=frozenset({"link token"}))},
+        slots={"token": Slot(parameter("token"), {"link token": 302}, opens=frozenset({"link token"}))},
         credentials=OPEN,
         judges="link",
     ),
@@ -236,7 +163,7 @@ def _call(field_name: str) -> Slot:
         "number as a number",
     )
     silent = ("recording without audio", "uuid, awaiting", "uuid, failed", "uuid, of aivoco", "number, of aivoco")
-    return Slot(_body(field_name), {**dict.fromkeys(good, 201), **dict.fromkeys(silent, 422)})
+    return Slot(body(field_name), {**dict.fromkeys(good, 201), **dict.fromkeys(silent, 422)})
 
 
 def _job_id(unfinished: int = 200, failed: int = 200, cancelled: int = 200) -> Slot:
@@ -244,7 +171,7 @@ def _job_id(unfinished: int = 200, failed: int = 200, cancelled: int = 200) -> S
     good = dict.fromkeys(("uuid, completed", "uuid, of presign", *_FORMS, "number as a number"), 200)
     waiting = ("uuid, awaiting", "uuid, processing", "uuid, of aivoco", "number, of aivoco")
     others = {**dict.fromkeys(waiting, unfinished), "uuid, failed": failed, "uuid, cancelled": cancelled}
-    return Slot(_parameter("id"), {**good, **others})
+    return Slot(parameter("id"), {**good, **others})
 
 
 def _mor_rows(prefix: str) -> dict[Route, Row]:
@@ -257,9 +184,9 @@ def _mor_rows(prefix: str) -> dict[Route, Row]:
             201,
             slots={
                 **{name: _call(name) for name in ("recording_id", "call_id", "uniqueid")},
-                "recording_url": Slot(_body("recording_url")),  # means the same to everybody
-                "s3_uri": Slot(_body("s3_uri"), {"s3_uri": 201}),
-                "Idempotency-Key": Slot(_header("Idempotency-Key"), {"order at mor": 201}),
+                "recording_url": Slot(body("recording_url")),  # means the same to everybody
+                "s3_uri": Slot(body("s3_uri"), {"s3_uri": 201}),
+                "Idempotency-Key": Slot(header("Idempotency-Key"), {"order at mor": 201}),
             },
             plain=frozenset(
                 {"language", "diarize", "callback_url", "agent_channel", "direction", "agent_name", "company_name"}
@@ -268,7 +195,7 @@ def _mor_rows(prefix: str) -> dict[Route, Row]:
         ("POST", renew): Row(
             lambda who: Request("POST", renew, fields={"refresh_token": who.refresh_token}),
             slots={
-                "refresh_token": Slot(_body("refresh_token"), {"refresh token": 200}, frozenset({"refresh token"})),
+                "refresh_token": Slot(body("refresh_token"), {"refresh token": 200}, frozenset({"refresh token"})),
                 "Authorization": Slot(
                     lambda request, value, _who: replace(
                         request, fields={}, headers={"Authorization": f"Bearer {value}"}
@@ -329,11 +256,11 @@ _AIVOCO_ROWS: Mapping[Route, Row] = {
         lambda _who: Request("POST", "/transcribe", fields=_AUDIO),
         slots={
             "call_id": Slot(
-                _body("call_id", "audio_data"),
+                body("call_id", "audio_data"),
                 {**dict.fromkeys((*_AIVOCO_CALLS, *_FORMS), 200), **dict.fromkeys(_AIVOCO_SILENT, 404)},
             ),
-            "audio_url": Slot(_body("audio_url", "audio_data"), {"audio URL": 200}),
-            "audio_data": Slot(_body("audio_data"), {"audio": 200}),
+            "audio_url": Slot(body("audio_url", "audio_data"), {"audio URL": 200}),
+            "audio_data": Slot(body("audio_data"), {"audio": 200}),
         },
         plain=frozenset({"mime_type", "api_key"}),  # the key has a place of its own in CREDENTIALS
         judges="key of aivoco",
@@ -350,6 +277,7 @@ ROWS: Mapping[str, Mapping[Route, Row]] = {
         ("GET", f"{MOR}/openapi.json"): Row(lambda _who: Request("GET", f"{MOR}/openapi.json"), credentials=OPEN),
     },
     "aivoco": _AIVOCO_ROWS,
+    "transcripto": TRANSCRIPTO_ROWS,
 }
 
 
@@ -376,7 +304,7 @@ def _check_parameters(method: str, path: str, row: Row) -> None:
     for name in [part.partition(">")[0] for part in path.split("<")[1:]]:
         if name not in row.slots and name not in row.plain:
             raise Undescribed(
-                f"<{name}> of {method} {path} has no slot: add Slot(_parameter({name!r}), …) to its row in"
+                f"<{name}> of {method} {path} has no slot: add Slot(parameter({name!r}), …) to its row in"
                 " tests/security/table.py, or the name to `plain` if it names nothing of a tenant"
             )
 

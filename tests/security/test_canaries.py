@@ -5,9 +5,10 @@ import logging
 import pytest
 
 from callscribe import names
+from tests.dialects.pipeline import remembered_scrypt
 from tests.security import canaries, matrix
 from tests.security.table import ROWS
-from tests.security.tenants import Town, remembered_scrypt, town
+from tests.security.tenants import Town, town
 
 
 @pytest.fixture(scope="module")
@@ -66,5 +67,6 @@ def test_each_request_is_logged_by_its_route_and_never_by_what_stands_in_its_pat
 def test_a_path_that_is_no_route_is_not_logged(where: Town, dialect: str) -> None:
     with canaries.listening() as heard:
         where.stage.ask(dialect, "GET", f"{names.DIALECTS[dialect]}/secret-path/more")
-    assert "route=- status=404" in heard.text
+    status = 200 if dialect == "transcripto" else 404  # the one contract whose every answer is a 200
+    assert f"route=- status={status}" in heard.text
     assert "secret-" not in heard.text

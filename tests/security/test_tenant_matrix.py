@@ -6,11 +6,13 @@ from callscribe import names
 from callscribe.dialects.front import Access
 from callscribe.domain.accounts import Scope
 from callscribe.domain.jobs import Job
+from tests.dialects.pipeline import remembered_scrypt
 from tests.security import matrix, table
 from tests.security.figures import Figure
 from tests.security.matrix import Matrix, Verdict
-from tests.security.table import CREDENTIALS, KINDS, USUAL, Route
-from tests.security.tenants import Town, remembered_scrypt, town
+from tests.security.places import SMUGGLED, Request, Route, Row
+from tests.security.table import CREDENTIALS, KINDS, USUAL
+from tests.security.tenants import Town, town
 
 ROUTES = [(dialect, route) for dialect in names.DIALECTS for route in matrix.routes_of(dialect)]
 IDS = [f"{dialect}: {' '.join(route)}" for dialect, route in ROUTES]
@@ -86,7 +88,7 @@ def test_a_new_dialect_without_rows_fails() -> None:
 
 def test_a_path_whose_parameter_has_no_slot_fails_and_says_what_to_add(monkeypatch: pytest.MonkeyPatch) -> None:
     route = ("GET", "/api/v1/calls/<call>")
-    row = table.Row(lambda _who: table.Request(*route, {"call": "1"}))
+    row = Row(lambda _who: Request(*route, {"call": "1"}))
     monkeypatch.setattr(table, "ROWS", {"presign": {**table.ROWS["presign"], route: row}})
     with pytest.raises(table.Undescribed, match=r"<call> of GET /api/v1/calls/<call> has no slot: add Slot"):
         list(matrix.cells_of("presign", {**matrix.routes_of("presign"), route: Access(Scope.READ)}))
@@ -107,8 +109,8 @@ def test_a_documented_field_that_nobody_described_fails_and_says_what_to_add() -
 
 def test_a_request_that_fails_for_its_own_tenant_is_no_control(where: Town) -> None:
     route = ("POST", "/api/v1/get-transcription")
-    broken = table.Row(lambda _who: table.Request(*route, fields={}))
-    cell = matrix.Cell("presign", route, broken, "elsewhere", table.SMUGGLED, "number", "token of mor")
+    broken = Row(lambda _who: Request(*route, fields={}))
+    cell = matrix.Cell("presign", route, broken, "elsewhere", SMUGGLED, "number", "token of mor")
     verdict = Verdict()
     Matrix(where).judge(cell, verdict)
     assert len(verdict.idle) == 2

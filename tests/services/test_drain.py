@@ -356,7 +356,7 @@ def test_a_second_worker_that_finds_the_transcript_only_reports(site: Site) -> N
 @pytest.mark.parametrize("state", [JobState.COMPLETED, JobState.FAILED])
 def test_a_message_of_a_job_that_has_ended_is_dropped(site: Site, state: JobState) -> None:
     job = site.send()
-    site.deps.store.commit(move(job, state))
+    site.deps.store.commit(move(job, state, at_ms=site.clock()))
     site.worker().run()
     assert (site.transcribed, site.queue.bodies) == ([], [])
 

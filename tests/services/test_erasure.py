@@ -6,17 +6,20 @@ from functools import partial
 
 import pytest
 
-from callscribe.adapters.memory import Crash, Moment, RaiseAt, Trace, faulty_deps
+from callscribe.adapters.memory import Crash, MemoryStore, Moment, RaiseAt, Trace, faulty_deps
 from callscribe.domain.callbacks import Answer, Attempt, Callback
 from callscribe.domain.credits import Entry, Hold
 from callscribe.domain.jobs import IdempotencyRecord, Job, JobNumber, ResultLink
 from callscribe.domain.keyring import KeyRing
-from callscribe.domain.records import insert
+from callscribe.domain.known_files import KnownFile
+from callscribe.domain.records import Change, Step, insert
+from callscribe.domain.task_marks import TASKS, DirtyTask
 from callscribe.errors import Conflict, NotFound
 from callscribe.ports import Deps
-from callscribe.services import callbacks, erasure, jobs
+from callscribe.services import callbacks, erasure, jobs, tasks
 from tests.reliability.cloud import PRICE_M, Cloud
 from tests.reliability.judge import LASTING, leftovers, paid_m, problems
+from tests.services.office import Office
 
 DOWN = Answer(503, 1, "down")
 
@@ -163,3 +166,86 @@ def test_a_replay_that_comes_while_the_job_is_deleted_adds_no_row() -> None:
     with pytest.raises(Conflict):
         callbacks.replay(faulty_deps(cloud.plain, delete_at_the_last_moment), tenant_id=job.tenant_id, job_id=job.id)
     assert leftovers(cloud, job) == []
+
+
+def rename(deps: Deps, job: Job) -> None:
+    """A change that lists show."""
+    tasks.changed(deps, job.tenant_id, job.id, lambda facts: replace(facts, operator_name="Olga"))
+
+
+def in_between(office: Office, job: Job, other: Callable[[Deps, Job], None], index: int) -> tuple[int, list[str]]:
+    """Delete the task, with `other` run whole at one moment: how many moments there were, and who found a task."""
+    found: list[str] = []
+    moments = 0
+
+    def attempt(name: str, act: Callable[[Deps, Job], None], deps: Deps) -> None:
+        try:
+            act(deps, job)
+        except NotFound:
+            return
+        found.append(name)
+
+    def plan(_moment: Moment) -> None:
+        nonlocal moments
+        moments += 1
+        if moments == index + 1:
+            attempt("other", other, office.deps)
+
+    attempt("deletion", erase, faulty_deps(office.deps, plan))
+    return moments, found
+
+
+@pytest.mark.parametrize("other", [erase, rename])
+def test_a_task_that_is_deleted_or_changed_at_any_moment_of_its_deletion_is_deleted_once(
+    other: Callable[[Deps, Job], None],
+) -> None:
+    index, moments = 0, 1
+    while index < moments:
+        office = Office()
+        job = office.arrive(office.add())
+        moments, found = in_between(office, job, other, index)
+        assert found.count("deletion") + found.count("other") * (other is erase) == 1, index
+        assert [office.store.all(kind) for kind in (Job, JobNumber, KnownFile)] == [[], [], []]
+        newest = office.store.children(DirtyTask, job.tenant_id, TASKS, job.number)[-1]
+        assert newest.job is None
+        index += 1
+    assert moments > 20
+
+
+class Sized(MemoryStore):
+    """Remembers how many characters each transaction held, and dies before the one with this index."""
+
+    def __init__(self, dies_at: int) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        self.dies_at = dies_at
+        self.counts = False
+
+    def commit(self, *steps: Step) -> None:
+        if self.counts:
+            if len(self.sizes) == self.dies_at:
+                raise Crash
+            self.sizes.append(sum(len(repr(step.before)) for step in steps if isinstance(step, Change)))
+        super().commit(*steps)
+
+
+def test_states_of_a_task_that_no_list_has_taken_in_go_in_transactions_that_are_not_too_large() -> None:
+    dies_at, died = 0, True
+    while died:
+        store = Sized(dies_at)
+        office = Office(store=store)
+        job = office.add()
+        for number in range(60):
+            name = f"{number}" + 100_000 * "x"
+            tasks.changed(office.deps, job.tenant_id, job.id, partial(replace, operator_name=name))
+        store.counts = True
+        died = False
+        try:
+            erase(office.deps, job)
+        except Crash:
+            died = True
+            assert tasks.find(office.deps, job.tenant_id, str(job.number))  # so that somebody can delete it again
+        dies_at += 1
+    assert max(store.sizes) < 4_000_000
+    assert sum(store.sizes) > 6_000_000
+    assert [store.all(kind) for kind in (Job, JobNumber)] == [[], []]

@@ -20,7 +20,7 @@ from callscribe.adapters.memory import (
     faulty_deps,
     memory_deps,
 )
-from callscribe.domain.accounts import ALL_SCOPES, Scope
+from callscribe.domain.accounts import USUAL_SCOPES, Scope
 from callscribe.domain.jobs import Job
 from callscribe.domain.recordings import Recording
 from callscribe.domain.roles import NOTHING_KNOWN, CallFacts, Direction
@@ -57,7 +57,7 @@ class World:
         return recordings.add(deps or self.deps, tenant_id=self.tenant_id, recording_id=recording_id, **how)
 
     def source(
-        self, given: str, tenant_id: str | None = None, scopes: frozenset[Scope] = ALL_SCOPES
+        self, given: str, tenant_id: str | None = None, scopes: frozenset[Scope] = USUAL_SCOPES
     ) -> tuple[Source, CallFacts]:
         return recordings.source_of(self.deps, Principal(tenant_id or self.tenant_id, "app-1", scopes), given)
 

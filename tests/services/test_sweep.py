@@ -5,18 +5,20 @@ from typing import Any
 
 import pytest
 
-from callscribe.adapters.memory import MemoryStore
+from callscribe.adapters.memory import MemoryQueue, MemoryStore
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.callbacks import Callback, CallbackState
 from callscribe.domain.credits import Hold
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.records import update
+from callscribe.domain.task_marks import DirtyTask
 from callscribe.errors import FailureCode
 from callscribe.ports import ExecutionState
-from callscribe.services import jobs
+from callscribe.services import indexing, jobs
 from callscribe.services.sweep import sweep
 from tests.reliability.cloud import Cloud, render
 from tests.reliability.judge import problems
+from tests.services.tasks_world import Tasks
 
 
 def swept(cloud: Cloud) -> dict[str, int]:
@@ -105,7 +107,7 @@ def test_a_look_of_the_sweeper_during_a_long_inspection_costs_nothing() -> None:
     jobs.uploaded(cloud.plain, **cloud.pending.pop().arguments)
     inspected = []
 
-    def slow(path: Path, limits: AudioLimits) -> AudioFacts:
+    def slow(path: Path, limits: AudioLimits, *, within_s: float | None = None) -> AudioFacts:
         inspected.append(path)
         cloud.clock.advance(400)
         assert swept(cloud) == {"running": 1}
@@ -200,7 +202,7 @@ def test_exchanges_whose_end_was_promised_to_be_soon_are_looked_at_first() -> No
             return []
 
     assert sweep(replace(cloud.plain, store=Telling()), renderer_of=render) == {}
-    assert asked == ["Exchange", "Job", "Callback", "Hold"]
+    assert asked[:4] == ["Exchange", "Job", "Callback", "Hold"]
 
 
 def test_a_kind_that_cannot_be_read_keeps_the_sweeper_from_no_other_and_is_told_of() -> None:
@@ -239,3 +241,48 @@ def test_records_of_a_kind_are_looked_at_side_by_side() -> None:
 
     cloud.uploads.head = head  # type: ignore[method-assign]  # each record waits for the others
     assert sweep(cloud.plain, renderer_of=render, threads=8) == {"upload_awaited": 8}
+
+
+def test_changes_that_the_index_forgot_have_it_asked_for_once_per_tenant_and_ever_later() -> None:
+    cloud = Cloud()
+    queue = MemoryQueue(cloud.clock, equal_once=True)
+    deps = replace(cloud.plain, index_queue=queue)
+    for tenant_id, numbers in (("t1", range(1, 6)), ("t2", range(1, 3))):
+        for number in numbers:
+            Tasks(deps, tenant_id, cloud.clock()).make(number, created_at_ms=cloud.clock())
+    assert sweep(deps, renderer_of=render, limit=3) == {}
+    cloud.clock.advance(1_801)
+    assert sweep(deps, renderer_of=render, limit=3, longest_s=60) == {"index_asked": 7}
+    assert sorted(str(body["tenant_id"]) for body in queue.take()) == ["t1", "t2"]
+    assert sweep(deps, renderer_of=render, limit=3, longest_s=60) == {}
+    waits_s = {row.due_at_ms - cloud.clock() for row in cloud.store.all(DirtyTask) if row.due_at_ms is not None}
+    assert waits_s == {1_801_000}
+    assert indexing.fold_in(deps, "t1") == 5
+    cloud.clock.advance(1_801)
+    assert sweep(deps, renderer_of=render) == {"index_asked": 2}
+    assert [body["tenant_id"] for body in queue.take()] == ["t2"]
+
+
+def test_a_tenant_with_very_many_forgotten_changes_hides_no_other_ones() -> None:
+    cloud = Cloud()
+    queue = MemoryQueue(cloud.clock, equal_once=True)
+    deps = replace(cloud.plain, index_queue=queue)
+    for number in range(1, 21):
+        Tasks(deps, "t1", cloud.clock()).make(number, created_at_ms=cloud.clock())
+    cloud.clock.advance(1)
+    Tasks(deps, "t2", cloud.clock()).make(1, created_at_ms=cloud.clock())
+    cloud.clock.advance(1_801)
+    for _ in range(3):
+        sweep(deps, renderer_of=render, limit=10)
+    assert {body["tenant_id"] for body in queue.take()} == {"t1", "t2"}
+
+
+def test_a_removed_task_that_the_index_forgot_has_it_asked_for_at_the_next_look() -> None:
+    cloud = Cloud()
+    tasks = Tasks(cloud.plain, "t1", cloud.clock())
+    tasks.make(1, created_at_ms=cloud.clock())
+    indexing.fold_in(cloud.plain, "t1")
+    cloud.clock.advance(86_400)
+    tasks.remove(1)
+    assert swept(cloud) == {"index_asked": 1}
+    assert swept(cloud) == {}

@@ -10,12 +10,12 @@ import pytest
 
 from callscribe.adapters.memory import ManualClock, MemoryStore, Moment, Trace, When, faulty, memory_deps
 from callscribe.domain import passwords
-from callscribe.domain.accounts import Login, Scope, User
+from callscribe.domain.accounts import USUAL_SCOPES, Login, Scope, User
 from callscribe.domain.keyring import KeyRing
 from callscribe.domain.passwords import Cost
 from callscribe.domain.records import update
-from callscribe.errors import Conflict, Invalid, NotFound, Unauthenticated
-from callscribe.ports import Deps
+from callscribe.errors import Conflict, Invalid, NotFound, RateLimited, Unauthenticated
+from callscribe.ports import Deps, Settings
 from callscribe.services import accounts, refresh, tokens, users
 
 PASSWORD = "9kAXZZu?rjMbk$Rh"
@@ -92,6 +92,126 @@ def test_neither_a_password_nor_its_plain_digest_is_stored() -> None:
     assert user.password_hash.startswith("scrypt$ln=14,r=8,p=5$")
 
 
+def by_hash(deps: Deps, username: str, client_hash: str) -> User:
+    return users.authenticate_by_hash(deps, username=username, client_hash=client_hash, address=HOME)
+
+
+def digest(password: str, algorithm: str = "sha512") -> str:
+    return hashlib.new(algorithm, password.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def test_T_05_users_are_numbered_per_tenant_and_no_number_comes_twice() -> None:
+    deps, first = with_user()
+    second = users.create_user(deps, tenant_id=first.tenant_id, username="second", password=PASSWORD)
+    with pytest.raises(Invalid, match="is taken"):
+        users.create_user(deps, tenant_id=first.tenant_id, username="second", password=PASSWORD)
+    third = users.create_user(deps, tenant_id=first.tenant_id, username="third", password=PASSWORD)
+    stranger = users.create_user(
+        deps, tenant_id=accounts.create_tenant(deps, name="Other").id, username="stranger", password=PASSWORD
+    )
+    assert [user.number for user in (first, second, third, stranger)] == [1, 2, 3, 1]
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "пароль", "lone \ud800"])
+def test_T_A9_a_digest_of_the_password_logs_in_in_its_place(password: str) -> None:
+    deps, user = with_user(password=password)
+    for client_hash in (digest(password), digest(password, "sha256"), digest(password).upper()):
+        assert by_hash(deps, "ricardc", client_hash) == user
+    principal = users.authenticate(deps, username="ricardc", password=password, address=HOME)
+    assert principal.key_id == user.id
+
+
+def test_T_A9_a_digest_is_no_password_and_a_password_no_digest() -> None:
+    deps, _ = with_user()
+    refused(deps, "ricardc", digest(PASSWORD))
+    with pytest.raises(Unauthenticated):
+        by_hash(deps, "ricardc", PASSWORD)
+
+
+def test_T_A9_an_algorithm_that_is_not_allowed_is_refused_and_may_be_allowed_later() -> None:
+    deps, user = with_user(settings=Settings(client_hashes=("sha512",)))
+    with pytest.raises(Unauthenticated):
+        by_hash(deps, "ricardc", digest(PASSWORD, "sha256"))
+    allowed = memory_deps(store=deps.store, settings=Settings(client_hashes=("sha256",)))
+    assert by_hash(allowed, "ricardc", digest(PASSWORD, "sha256")) == user
+
+
+def test_T_A9_another_password_has_other_digests() -> None:
+    deps, user = with_user()
+    users.set_password(deps, tenant_id=user.tenant_id, user_id=user.id, password="another")
+    for algorithm in ("sha512", "sha256"):
+        with pytest.raises(Unauthenticated):
+            by_hash(deps, "ricardc", digest(PASSWORD, algorithm))
+        assert by_hash(deps, "ricardc", digest("another", algorithm)).number == 1
+
+
+def test_T_A9_a_user_from_before_digests_were_kept_gets_them_and_a_number_with_the_next_password() -> None:
+    deps, user = with_user()
+    old = update(user, number=0, sha256_hash=None, sha512_hash=None)
+    deps.store.commit(old)
+    with pytest.raises(Unauthenticated, match=WORDS):
+        by_hash(deps, "ricardc", digest(PASSWORD))
+    renewed = users.set_password(deps, tenant_id=user.tenant_id, user_id=user.id, password="another")
+    assert by_hash(deps, "ricardc", digest("another")) == renewed
+    assert renewed.number == 2
+
+
+def test_T_A8_every_digest_that_is_refused_costs_the_same_work_and_says_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deps, user = with_user()
+    off = users.create_user(deps, tenant_id=user.tenant_id, username="off", password=PASSWORD)
+    users.disable_user(deps, tenant_id=user.tenant_id, user_id=off.id)
+    real, work = hashlib.scrypt, list[Any]()
+
+    def counted(password: bytes, **how: Any) -> bytes:
+        work.append((how["n"], how["r"], how["p"], how["dklen"], len(how["salt"])))
+        return real(password, **how)
+
+    monkeypatch.setattr(hashlib, "scrypt", counted)
+    costs = []
+    wrong = [("nobody", digest(PASSWORD)), ("ricardc", digest("x")), ("off", digest(PASSWORD)), ("ricardc", "abc")]
+    for username, given in [*wrong, ("ricardc", ""), ("\udcff", "z" * 128)]:
+        work.clear()
+        trace = Trace()
+        with pytest.raises(Unauthenticated, match=WORDS):
+            by_hash(memory_deps(store=faulty(deps.store, trace)), username, given)
+        costs.append((list(work), trace.moments))
+    assert [cost for cost in costs if cost != costs[0]] == []
+    assert costs[0][0] == [(2**14, 8, 5, 32, 16)]
+
+
+def test_who_guesses_digests_has_to_wait_as_who_guesses_passwords() -> None:
+    deps, _ = with_user(settings=Settings(failed_logins=3))
+    for given in ("no digest", digest("x"), digest("y", "sha256")):
+        with pytest.raises(Unauthenticated):
+            by_hash(deps, "ricardc", given)
+    with pytest.raises(RateLimited):
+        by_hash(deps, "ricardc", digest(PASSWORD))
+    with pytest.raises(RateLimited):
+        users.authenticate(deps, username="ricardc", password=PASSWORD, address=HOME)
+
+
+def test_a_digest_that_was_hashed_at_another_cost_is_renewed_like_a_password() -> None:
+    deps, user = with_user()
+    cheap = passwords.hash_password(digest(PASSWORD), salt=b"s" * 16, cost=Cost(log2_n=10, r=8, p=1))
+    deps.store.commit(update(user, sha512_hash=cheap))
+    assert by_hash(deps, "ricardc", digest(PASSWORD)).id == user.id
+    renewed = deps.store.get(User, user.tenant_id, user.id)
+    assert renewed is not None
+    assert renewed.sha512_hash not in (None, cheap)
+    assert (renewed.password_hash, renewed.sha256_hash) == (user.password_hash, user.sha256_hash)
+
+
+def test_an_administrator_is_made_on_purpose_only() -> None:
+    deps, user = with_user()
+    assert Scope.ADMIN not in user.scopes
+    made = users.create_user(
+        deps, tenant_id=user.tenant_id, username="admin", password=PASSWORD, scopes={*USUAL_SCOPES, Scope.ADMIN}
+    )
+    assert Scope.ADMIN in by_hash(deps, "admin", digest(PASSWORD)).scopes == made.scopes
+
+
 def test_the_same_password_is_stored_differently_each_time() -> None:
     deps, one = with_user()
     two = users.create_user(deps, tenant_id=one.tenant_id, username="two", password=PASSWORD)
@@ -110,6 +230,22 @@ def test_names_differ_by_case() -> None:
     deps, user = with_user()
     other = users.create_user(deps, tenant_id=user.tenant_id, username="Ricardc", password=PASSWORD)
     assert users.authenticate(deps, username="Ricardc", password=PASSWORD, address=HOME).key_id == other.id
+
+
+def test_T_10_a_name_in_another_case_is_that_in_lower_case_where_nobody_has_it() -> None:
+    deps, user = with_user("anna@example.com")
+    for written in ("Anna@Example.com", "ANNA@EXAMPLE.COM"):
+        assert users.authenticate(deps, username=written, password=PASSWORD, address=HOME).key_id == user.id
+    users.create_user(deps, tenant_id=user.tenant_id, username="Only@Example.com", password=PASSWORD)
+    assert refused(deps, "only@example.com", PASSWORD) == WORDS
+
+
+def test_T_10_another_case_gives_whoever_guesses_no_more_tries() -> None:
+    deps, _ = with_user("anna@example.com", settings=Settings(failed_logins=2))
+    for written in ("anna@example.com", "Anna@example.com"):
+        refused(deps, written, "wrong")
+    with pytest.raises(RateLimited):
+        users.authenticate(deps, username="ANNA@example.com", password=PASSWORD, address=HOME)
 
 
 def test_a_name_stays_taken_and_usable_after_a_rotation_of_the_root_key() -> None:
@@ -183,16 +319,16 @@ def test_unknown_wrong_and_disabled_cost_the_same_work(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(hashlib, "scrypt", counted)
     costs = []
-    for username, password in (("nobody", PASSWORD), ("ricardc", "wrong"), ("off", PASSWORD)):
+    for username, password in (("nobody", PASSWORD), ("ricardc", "wrong"), ("RicardC", "wrong"), ("off", PASSWORD)):
         work.clear()
         trace = Trace()
         watched = memory_deps(store=faulty(deps.store, trace))
         assert refused(watched, username, password) == WORDS
         costs.append((list(work), trace.moments))
-    assert costs[0] == costs[1] == costs[2]
+    assert costs[0] == costs[1] == costs[2] == costs[3]
     assert costs[0][0] == [(2**14, 8, 5, 32, 16)]
     assert [moment.method for moment in costs[0][1] if moment.when is When.BEFORE] == [
-        *["get"] * 4,
+        *["get"] * 5,
         *["count"] * 2,
     ]
 

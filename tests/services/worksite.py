@@ -97,7 +97,7 @@ class Site:
         version_id = self.deps.uploads.put(upload.job.audio_key, body)  # type: ignore[attr-defined]  # the fake's own door
         for state in (JobState.QUEUED, JobState.TRANSCRIBING):
             job = self.job(upload.job)
-            self.deps.store.commit(move(job, state, audio_version_id=version_id, audio=FACTS))
+            self.deps.store.commit(move(job, state, at_ms=self.clock(), audio_version_id=version_id, audio=FACTS))
         token = f"token-{upload.job.id}"
         if waited_for:
             self.reports.wait_for(token)

@@ -7,16 +7,9 @@ import base64
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-
-from callscribe.dialects import Handler
-from tests.dialects.conftest import http_event
 
 CURL = """curl -X POST https://call.aivoco.on.cloud.vispark.in/transcribe   -H "Content-Type: application/json"   -d '{
     "api_key": "your_api_key_here",
@@ -146,36 +139,6 @@ def run(name: str, substitution: Substitution, folder: Path, *, timeout_s: float
     arguments = command(substitution(sample), folder)
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=timeout_s, env=direct)
     return done.stdout + done.stderr
-
-
-@contextmanager
-def served(handler: Handler, context: Any = None) -> Iterator[str]:
-    """A loopback server that hands every request to a Lambda handler, as the gateway would; its base URL."""
-
-    class Door(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            event = http_event("POST", self.path, headers=dict(self.headers), body=body)
-            answer = handler(event, context)
-            raw = answer["body"].encode()
-            self.send_response(answer["statusCode"])
-            for header, value in {**answer["headers"], "Content-Length": str(len(raw))}.items():
-                self.send_header(header, value)
-            self.end_headers()
-            self.wfile.write(raw)
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _written(path: Path, script: str) -> str:

@@ -4,7 +4,6 @@
 """
 
 import os
-from collections.abc import Callable, Iterable
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +19,7 @@ from callscribe.dialects.aivoco import routes
 from callscribe.dialects.front import Room
 from tests.dialects.aivoco.world import DATA, URL, World
 from tests.dialects.conftest import http_event, read_answer
+from tests.dialects.wsgi import application
 
 EXAMPLES = int(os.environ.get("CALLSCRIBE_FUZZ_EXAMPLES", "50"))
 QUIET = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -38,26 +38,18 @@ _numbers = count()
 
 def event_of(method: str, path: str, **how: Any) -> dict[str, Any]:
     """The gateway's event, each from an address of its own: the limit has tests of its own."""
-    event = http_event(method, path, **how)
+    return from_a_new_address(http_event(method, path, **how))
+
+
+def from_a_new_address(event: dict[str, Any]) -> dict[str, Any]:
     number = next(_numbers)
     event["requestContext"]["http"]["sourceIp"] = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
     return event
 
 
-def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """The dialect's handler behind WSGI, by the event that the gateway would make."""
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    if environ.get("CONTENT_TYPE"):
-        headers["content-type"] = environ["CONTENT_TYPE"]
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)) or None
-    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
-    event = event_of(environ["REQUEST_METHOD"], path, headers=headers, body=body, query=environ.get("QUERY_STRING", ""))
-    answer = read_answer(_world.handler(event, _context))
-    start_response(f"{answer.status} -", list(answer.headers.items()))
-    return [answer.text.encode()]
-
-
-schema = schemathesis.openapi.from_wsgi(routes.OPENAPI, wsgi)
+schema = schemathesis.openapi.from_wsgi(
+    routes.OPENAPI, application(lambda event: _world.handler(from_a_new_address(event), _context))
+)
 
 
 @schema.parametrize()

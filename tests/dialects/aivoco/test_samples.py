@@ -10,6 +10,7 @@ from callscribe.services import recordings
 from tests.dialects.aivoco import samples
 from tests.dialects.aivoco.samples import Substitution
 from tests.dialects.aivoco.world import URL, World, said, wav
+from tests.dialects.serving import served
 
 CALL_ID = "4711"
 
@@ -18,7 +19,7 @@ CALL_ID = "4711"
 def substitution(world: World) -> Iterator[Substitution]:
     tenant_id = world.tenant()
     recordings.add(world.deps, tenant_id=tenant_id, recording_id=CALL_ID, url=URL)
-    with samples.served(world.handler) as base_url:
+    with served(world.handler) as base_url:
         yield Substitution(base_url, world.secret(tenant_id), CALL_ID, URL, wav(1.0, tone=257))
 
 

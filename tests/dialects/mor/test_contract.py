@@ -27,12 +27,12 @@ from tests.dialects.mor.world import (
     CALLBACK_URL,
     JOBS,
     PLAIN,
-    TRANSCRIPT,
     USAGE,
     World,
     long_transcript,
     status,
 )
+from tests.dialects.pipeline import TRANSCRIPT
 
 CREDITS = Plan(Account.CREDITS, credits_m_per_s=10_000)  # a credit buys 100 seconds
 FORMATS = ("txt", "json", "srt", "vtt", "docx")

@@ -12,7 +12,8 @@ from callscribe.dialects.mor import routes
 from callscribe.dialects.mor.schemas import Callback, StatusAnswer, TranscriptAnswer, UsageAnswer
 from callscribe.services.callbacks import Result
 from tests.dialects.conftest import Client
-from tests.dialects.mor.world import API_DOCS, CALLBACK_URL, JOBS, OPENAPI, TRANSCRIPT, USAGE, World, status
+from tests.dialects.mor.world import API_DOCS, CALLBACK_URL, JOBS, OPENAPI, USAGE, World, status
+from tests.dialects.pipeline import TRANSCRIPT
 
 
 def test_M_14_the_openapi_document_describes_every_endpoint_once(world: World) -> None:

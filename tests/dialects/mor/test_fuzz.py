@@ -3,9 +3,7 @@
 `CALLSCRIBE_FUZZ_EXAMPLES` sets how many for each operation; `CALLSCRIBE_FUZZ_EXAMPLES=200` is the release figure.
 """
 
-import base64
 import os
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -20,6 +18,7 @@ from callscribe.ports import Settings
 from callscribe.services import accounts
 from tests.dialects.conftest import http_event, read_answer
 from tests.dialects.mor.world import AI, World, basic
+from tests.dialects.wsgi import application
 
 EXAMPLES = int(os.environ.get("CALLSCRIBE_FUZZ_EXAMPLES", "25"))
 QUIET = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -43,23 +42,7 @@ _key, _secret = accounts.create_key(_world.deps, tenant_id=_tenant_id, name="a k
 _job = _world.completed(_client)
 
 
-def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """The dialect's handler behind WSGI, by the event that the gateway would make."""
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    if environ.get("CONTENT_TYPE"):
-        headers["content-type"] = environ["CONTENT_TYPE"]
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)) or None
-    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
-    event = http_event(
-        environ["REQUEST_METHOD"], path, headers=headers, body=body, query=environ.get("QUERY_STRING", "")
-    )
-    answer = _client.handler(event, None)
-    start_response(f"{answer['statusCode']} -", list(answer["headers"].items()))
-    raw = answer.get("body") or ""
-    return [base64.b64decode(raw) if answer.get("isBase64Encoded") else raw.encode()]
-
-
-schema = schemathesis.openapi.from_wsgi(routes.OPENAPI, wsgi)
+schema = schemathesis.openapi.from_wsgi(routes.OPENAPI, application(lambda event: _client.handler(event, None)))
 
 
 @schema.exclude(path=OPEN).parametrize()

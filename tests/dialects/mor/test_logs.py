@@ -3,7 +3,6 @@
 import base64
 import io
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,20 +14,6 @@ from tests.dialects.mor.world import CALLBACK_URL, JOBS, LOGIN, World
 PASSWORD = "canary-password-7d1f"
 USERNAME = "canary-user-93aa"
 SECRET_URL = "https://recordings.example.com/canary-path-51ce?token=canary-query-06b2"
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """Everything any logger says, of every level."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    root = logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield stream
-    root.removeHandler(handler)
-    root.setLevel(before)
 
 
 def test_no_secret_token_or_transcript_is_logged_on_any_route(

@@ -5,8 +5,6 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import jwt
-
 from callscribe import dialects
 from callscribe.adapters.memory import (
     ManualClock,
@@ -18,15 +16,14 @@ from callscribe.adapters.memory import (
     MemoryWebhooks,
     memory_deps,
 )
-from callscribe.domain.accounts import ALL_SCOPES, Scope
+from callscribe.domain.accounts import USUAL_SCOPES, Scope
 from callscribe.domain.callbacks import Callback
-from callscribe.domain.credits import Account, Plan
-from callscribe.domain.jobs import Job
-from callscribe.domain.transcripts import Segment, Transcript, Word, to_json
-from callscribe.errors import FailureCode
+from callscribe.domain.credits import Plan
+from callscribe.domain.transcripts import Segment, Transcript
 from callscribe.ports import Deps, Settings
-from callscribe.services import accounts, jobs, ledger, refresh, sources, users
+from callscribe.services import accounts, refresh, users
 from tests.dialects.conftest import Answer, Client
+from tests.dialects.pipeline import TRANSCRIPT, Pipeline
 
 AI = "/billing/api/v2/ai"
 PLAIN = "/billing/api/v2"
@@ -40,20 +37,6 @@ CALLBACK_URL = "https://hooks.example.com/transcriptions"
 AUDIO_URL = "https://recordings.example.com/1767880680.42.wav"
 PASSWORD = "a pass:word"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-
-TRANSCRIPT = Transcript(
-    segments=(
-        Segment("good morning", 0.05, 2.26, 0, "0", 0.9, (Word("good", 0.05, 0.4, 0.95), Word("morning", 0.4, 2.26, 0.85))),
-        Segment("I need help", 2.4000001, 3.0, 1, "1", 0.8),
-        Segment("of course", 3.5, 4.0, 0, "0", None),
-    ),
-    language="en",
-    language_probability=None,
-    engine="pocketsphinx",
-    model="en-us",
-    duration_s=4.2,
-    speech_s=3.2,
-)  # fmt: skip
 
 
 def basic(username: str, password: str) -> dict[str, str]:
@@ -75,7 +58,7 @@ class SomeUser:
 
 
 @dataclass
-class World:
+class World(Pipeline):
     """A stage with as many tenants as a test makes."""
 
     clock: ManualClock = field(default_factory=ManualClock)
@@ -112,20 +95,13 @@ class World:
             self.top_up(tenant.id, plan.account, funds)
         return tenant.id
 
-    def top_up(self, tenant_id: str, account: Account, amount: int) -> None:
-        """Add to what a tenant has."""
-        if amount:
-            ledger.top_up(
-                self.deps, tenant_id=tenant_id, account=account, amount=amount, reference=f"{account}-{self.clock()}"
-            )
-
     def user(
         self,
         *,
         tenant_id: str | None = None,
         username: str | None = None,
         password: str | None = None,
-        scopes: frozenset[Scope] = ALL_SCOPES,
+        scopes: frozenset[Scope] = USUAL_SCOPES,
     ) -> SomeUser:
         """A new user, of a new tenant unless one is named."""
         self._users += 1
@@ -135,18 +111,13 @@ class World:
         )
         return made
 
-    def client(self, *, tenant_id: str | None = None, scopes: frozenset[Scope] = ALL_SCOPES, **how: Any) -> Client:
+    def client(self, *, tenant_id: str | None = None, scopes: frozenset[Scope] = USUAL_SCOPES, **how: Any) -> Client:
         """A client with a fresh access token, without the price of hashing a password."""
         key, _ = accounts.create_key(
             self.deps, tenant_id=tenant_id or self.tenant(), name="a key", scopes=scopes, **how
         )
         session = refresh.log_in(self.deps, accounts.principal_of(key), life_s=900)
         return self.anonymous.with_token(session.access.token)
-
-    def tenant_of(self, client: Client) -> str:
-        """Whose access token a client carries."""
-        claims = jwt.decode(str(client.token), options={"verify_signature": False})
-        return str(claims["tenant"])
 
     def create(self, client: Client, **fields: Any) -> dict[str, Any]:
         """The answer to a new job."""
@@ -155,53 +126,17 @@ class World:
         made: dict[str, Any] = answer.json
         return made
 
-    def job(self, uuid: str) -> Job:
-        """The job of a uuid, whoever owns it."""
-        return next(job for job in self.store.all(Job) if job.id == uuid)
-
-    def prepare(self, uuid: str) -> Job:
-        """Let the pipeline's services take a job to where it is transcribed."""
-        job = self.job(uuid)
-        version_id = self.uploads.put(job.audio_key, b"RIFF")
-        jobs.uploaded(self.deps, tenant_id=job.tenant_id, job_id=job.id, version_id=version_id)
-        return jobs.prepare(self.deps, tenant_id=job.tenant_id, job_id=job.id)
-
-    def complete(self, uuid: str, transcript: Transcript = TRANSCRIPT) -> Job:
-        """Let the pipeline's services take a job to its end."""
-        job = self.prepare(uuid)
-        self.results.put(job.transcript_key, to_json(transcript))
-        return jobs.finish(self.deps, tenant_id=job.tenant_id, job_id=job.id, render=self.dialect.renderer())
-
-    def fail(self, uuid: str, code: FailureCode = FailureCode.AUDIO_UNREADABLE) -> Job:
-        """Let the pipeline's services end a job without a transcript."""
-        job = self.job(uuid)
-        return jobs.fail(self.deps, tenant_id=job.tenant_id, job_id=job.id, render=self.dialect.renderer(), code=code)
-
     def completed(self, client: Client, transcript: Transcript = TRANSCRIPT, **fields: Any) -> dict[str, Any]:
         """The first answer to a job that has been completed since."""
         made = self.create(client, **fields)
         self.complete(made["uuid"], transcript)
         return made
 
-    def fetch(self) -> None:
-        """Let the fetching function do what its queue says."""
-        for message in self.fetch_queue.take():
-            sources.fetch(
-                self.deps,
-                tenant_id=str(message["tenant_id"]),
-                job_id=str(message["job_id"]),
-                render=self.dialect.renderer(),
-            )
-
     def callback(self, uuid: str) -> dict[str, Any] | None:
         """The body of a job's callback, None where there is none."""
         rows = [row for row in self.store.all(Callback) if row.job_id == uuid]
         body: dict[str, Any] | None = json.loads(self.results.read(rows[-1].body_key)) if rows else None
         return body
-
-    def remains(self, uuid: str) -> list[str]:
-        """Keys of all objects whose name holds the job's id."""
-        return [key for key in (*self.uploads.keys(), *self.results.keys()) if uuid in key]
 
 
 def long_transcript(segments: int, text: str) -> Transcript:

@@ -4,7 +4,6 @@
 """
 
 import os
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 from callscribe.dialects.presign import routes
 from tests.dialects.conftest import http_event, read_answer
 from tests.dialects.presign.world import World, basic
+from tests.dialects.wsgi import application
 
 EXAMPLES = int(os.environ.get("CALLSCRIBE_FUZZ_EXAMPLES", "50"))
 QUIET = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -35,22 +35,7 @@ _client = _world.client()
 _key, _secret = _world.key()
 
 
-def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """The dialect's handler behind WSGI, by the event that the gateway would make."""
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    if environ.get("CONTENT_TYPE"):
-        headers["content-type"] = environ["CONTENT_TYPE"]
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)) or None
-    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
-    event = http_event(
-        environ["REQUEST_METHOD"], path, headers=headers, body=body, query=environ.get("QUERY_STRING", "")
-    )
-    answer = read_answer(_client.handler(event, None))
-    start_response(f"{answer.status} -", list(answer.headers.items()))
-    return [answer.text.encode()]
-
-
-schema = schemathesis.openapi.from_wsgi(routes.OPENAPI, wsgi)
+schema = schemathesis.openapi.from_wsgi(routes.OPENAPI, application(lambda event: _client.handler(event, None)))
 
 
 @schema.exclude(path=routes.TOKEN).parametrize()

@@ -2,7 +2,6 @@
 
 import io
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,20 +9,6 @@ from callscribe.dialects.presign import routes
 from callscribe.errors import FailureCode
 from callscribe.services import accounts, jobs
 from tests.dialects.presign.world import CALLBACK_URL, TOKEN, UPLOAD, World, basic
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """Everything any logger says, of every level."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    root = logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield stream
-    root.removeHandler(handler)
-    root.setLevel(before)
 
 
 def test_no_secret_token_or_transcript_is_logged_on_any_route(

@@ -14,14 +14,14 @@ from callscribe.adapters.memory import (
     MemoryWebhooks,
     memory_deps,
 )
-from callscribe.domain.accounts import ALL_SCOPES, ApiKey, Scope
+from callscribe.domain.accounts import USUAL_SCOPES, ApiKey, Scope
 from callscribe.domain.callbacks import Callback
-from callscribe.domain.jobs import Job
-from callscribe.domain.transcripts import Segment, Transcript, to_json
-from callscribe.errors import FailureCode, NotFound
+from callscribe.domain.transcripts import Segment, Transcript
+from callscribe.errors import NotFound
 from callscribe.ports import Deps, Settings
-from callscribe.services import accounts, jobs
+from callscribe.services import accounts
 from tests.dialects.conftest import Answer, Client
+from tests.dialects.pipeline import Pipeline
 
 TOKEN = "/api/v1/auth/token"
 UPLOAD = "/api/v1/generate-presigned-url"
@@ -49,8 +49,10 @@ def basic(key_id: str, secret: str) -> dict[str, str]:
 
 
 @dataclass
-class World:
+class World(Pipeline):
     """A stage with as many tenants as a test makes."""
+
+    heard = TRANSCRIPT
 
     clock: ManualClock = field(default_factory=ManualClock)
     store: MemoryStore = field(default_factory=MemoryStore)
@@ -74,7 +76,7 @@ class World:
         self.anonymous = Client(self.dialect.build(self.deps))
 
     def key(
-        self, *, scopes: frozenset[Scope] = ALL_SCOPES, tenant_id: str | None = None, **how: Any
+        self, *, scopes: frozenset[Scope] = USUAL_SCOPES, tenant_id: str | None = None, **how: Any
     ) -> tuple[ApiKey, str]:
         """A new key, of a new tenant unless one is named."""
         tenant_id = tenant_id or accounts.create_tenant(self.deps, name="a tenant").id
@@ -93,21 +95,6 @@ class World:
         request_id: str = answer.json["requestId"]
         return request_id
 
-    def job(self, request_id: str) -> Job:
-        """The job behind a request, whoever owns it."""
-        return next(job for job in self.store.all(Job) if job.id == request_id)
-
-    def complete(self, request_id: str, transcript: Transcript = TRANSCRIPT) -> Job:
-        """Let the pipeline's services take a request to its end."""
-        job = self._prepared(request_id)
-        self.results.put(job.transcript_key, to_json(transcript))
-        return jobs.finish(self.deps, tenant_id=job.tenant_id, job_id=job.id, render=self.dialect.renderer())
-
-    def fail(self, request_id: str, code: FailureCode) -> Job:
-        """Let the pipeline's services end a request without a transcript."""
-        job = self.job(request_id)
-        return jobs.fail(self.deps, tenant_id=job.tenant_id, job_id=job.id, render=self.dialect.renderer(), code=code)
-
     def callback_body(self, request_id: str) -> bytes:
         """The bytes of a request's callback. Raises NotFound where there is none."""
         rows = [row for row in self.store.all(Callback) if row.job_id == request_id]
@@ -118,12 +105,6 @@ class World:
     def poll(self, client: Client, request_id: str) -> Answer:
         """Ask how a request stands."""
         return client.send("POST", TRANSCRIPTION, fields={"requestId": request_id})
-
-    def _prepared(self, request_id: str) -> Job:
-        job = self.job(request_id)
-        version_id = self.uploads.put(job.audio_key, b"RIFF")
-        jobs.uploaded(self.deps, tenant_id=job.tenant_id, job_id=job.id, version_id=version_id)
-        return jobs.prepare(self.deps, tenant_id=job.tenant_id, job_id=job.id)
 
 
 def long_transcript(segments: int, text: str) -> Transcript:

@@ -2,7 +2,9 @@
 
 CallscribeError
 ├── Invalid               a request's content breaks a rule; names the field and the rule
-│   └── IdempotencyMismatch   the same Idempotency-Key came with another body
+│   ├── IdempotencyMismatch   the same Idempotency-Key came with another body
+│   ├── Taken                 what must be unique stands for another thing already
+│   └── InUse                 other things hang on what is to be changed or removed
 ├── Unauthenticated       no credential, or one that is unknown, expired, revoked or forged
 ├── Forbidden             a good credential without the scope that the action needs
 ├── NotFound              no such thing for this tenant (a foreign id answers exactly so)
@@ -10,14 +12,19 @@ CallscribeError
 ├── Conflict              somebody else changed the record first: read again and decide again
 ├── Exhausted             a count would have gone below zero; nothing of the transaction was written
 ├── InsufficientCredits   a tenant's balance does not cover what is asked for
+├── DuplicateFile         a file that is to come once has come before
+├── NoTariff              a tenant has no tariff, or not now, where one is needed
 ├── RateLimited           too many requests; says when the next may come
 ├── JobFailed             a job cannot succeed; carries the failure code that its owner is told
 ├── OutboundRefused       the outbound guard refused an address; names the rule, never the answer
 ├── OutboundFailed        the other side did not answer in the way or the time HTTP asks for
-├── Stopped               this process was told to end: the work is for another one
-└── Unavailable           a service we depend on did not answer; trying again may help
+├── Unavailable           a service we depend on did not answer; trying again may help
+│   ├── TooSlow               what was asked for needs more time than there is
+│   └── Unreadable            months of the index of tasks cannot be read, and must be made anew
+└── Stopped               this process was told to end: the work is for another one
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,6 +42,7 @@ class FailureCode(StrEnum):
     LANGUAGE_UNSUPPORTED = "language_unsupported"
     INSUFFICIENT_CREDITS = "insufficient_credits"
     SOURCE_UNREACHABLE = "source_unreachable"
+    REPORT_FAILED = "report_failed"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     INTERNAL = "internal"
 
@@ -62,6 +70,14 @@ class Invalid(CallscribeError):
 
 class IdempotencyMismatch(Invalid):
     """The same Idempotency-Key was sent before with another body."""
+
+
+class Taken(Invalid):
+    """A name, or what else must be unique, stands for another thing already."""
+
+
+class InUse(Invalid):
+    """Other things hang on what is to be changed or removed."""
 
 
 class Unauthenticated(CallscribeError):
@@ -106,6 +122,14 @@ class InsufficientCredits(CallscribeError):
         self.required = required
 
 
+class DuplicateFile(CallscribeError):
+    """A task was made of this file before: of one with this name, or, where that was asked for, with this content."""
+
+
+class NoTariff(CallscribeError):
+    """The tenant has no tariff at this time, and what is asked for needs one."""
+
+
 class RateLimited(CallscribeError):
     """Too many requests in this window; another may be made in `retry_after_s` seconds."""
 
@@ -147,3 +171,15 @@ class Stopped(CallscribeError):
 
 class Unavailable(CallscribeError):
     """A service we depend on did not answer; the same call may succeed later."""
+
+
+class TooSlow(Unavailable):
+    """The work was given up because its caller could wait no longer; nothing is known to be wrong with it."""
+
+
+class Unreadable(Unavailable):
+    """`months` (`YYYY-MM`) of a tenant's index of tasks cannot be read, and must be made anew from its jobs."""
+
+    def __init__(self, months: Sequence[str]) -> None:
+        super().__init__(f"the index of tasks cannot be read: {', '.join(months)}")
+        self.months = tuple(months)

@@ -5,14 +5,38 @@ from typing import Final
 SERVICE: Final = "callscribe"
 
 # Every dialect and the path prefix that only it answers under.
-DIALECTS: Final[dict[str, str]] = {"presign": "/api/v1", "mor": "/billing/api/v2", "aivoco": "/aivoco"}
+DIALECTS: Final[dict[str, str]] = {
+    "presign": "/api/v1",
+    "mor": "/billing/api/v2",
+    "aivoco": "/aivoco",
+    "transcripto": "/transcripto",
+}
 # Paths that a dialect answers outside its prefix.
-OTHER_PATHS: Final[dict[str, tuple[str, ...]]] = {"aivoco": ("/transcribe",)}
+OTHER_PATHS: Final[dict[str, tuple[str, ...]]] = {
+    "aivoco": ("/transcribe",),
+    "transcripto": (
+        "/auth/login",
+        "/user",
+        "/tasks",
+        "/gettask",
+        "/get_file",
+        "/checklist",
+        "/dictionaries",
+        "/addtaskcall",
+        "/addtaskcallbyurl",
+        "/addtaskaudio",
+        "/addtaskyoutube",
+        "/add_chat_analysis_task",
+        "/api/calls_analysis",
+        "/api/calls_analysis_v2",
+    ),
+}
 # Where each dialect's own documentation can be read.
 DOCS: Final[dict[str, str]] = {
     "presign": "/api/v1/docs",
     "mor": "/billing/api/v2/api-docs",
     "aivoco": "/aivoco/docs",
+    "transcripto": "/transcripto/docs",
 }
 # Links to large transcripts, whichever dialect the job came by.
 RESULT_LINKS: Final = f"{DIALECTS['presign']}/transcriptions"
@@ -29,6 +53,10 @@ ENV_CALLBACK_MACHINE: Final = "CALLSCRIBE_CALLBACK_MACHINE"
 ENV_CALLBACK_QUEUE: Final = "CALLSCRIBE_CALLBACK_QUEUE"
 ENV_WORK_QUEUE: Final = "CALLSCRIBE_WORK_QUEUE"
 ENV_FETCH_QUEUE: Final = "CALLSCRIBE_FETCH_QUEUE"
+ENV_VIDEO_QUEUE: Final = "CALLSCRIBE_VIDEO_QUEUE"
+ENV_INDEX_QUEUE: Final = "CALLSCRIBE_INDEX_QUEUE"
+ENV_INDEX_BUCKET: Final = "CALLSCRIBE_INDEX_BUCKET"
+ENV_CAPTCHA_SECRET: Final = "CALLSCRIBE_CAPTCHA_SECRET"  # ARN; only where `Settings.captcha_url` names a service
 ENV_SETTINGS: Final = "CALLSCRIBE_SETTINGS"  # JSON object: overrides of `ports.Settings`, by field name
 ENV_ENGINE: Final = "CALLSCRIBE_ENGINE"
 ENV_MODEL_DIR: Final = "CALLSCRIBE_MODEL_DIR"  # where the engine finds its model; pocketsphinx brings its own
@@ -48,6 +76,7 @@ CORS_REQUEST_HEADERS: Final = (
     "content-type",
     "idempotency-key",
     "x-api-key",
+    "x-callscribe-duplicate-check",
     "x-invox-medical-api-version",
 )
 CORS_RESPONSE_HEADERS: Final = (
@@ -69,7 +98,9 @@ LIST_SORT_KEY: Final = "list_sk"
 DUE_INDEX: Final = "by_due"  # due_pk (S), due_at_ms (N); sparse
 DUE_PARTITION_KEY: Final = "due_pk"
 DUE_SORT_KEY: Final = "due_at_ms"
-CALLBACK_KIND: Final = "Callback"  # the stream filter of `on_record` matches inserts of this kind
+# The stream filter of `on_record` matches inserts of these kinds.
+CALLBACK_KIND: Final = "Callback"
+DIRTY_TASK_KIND: Final = "DirtyTask"
 
 # Prefixes of the audio bucket: what is to be transcribed (each new object starts its job), where a job's audio
 # is to be fetched from, and the recordings that the operator registered.
@@ -77,12 +108,19 @@ AUDIO_PREFIX: Final = "audio/"
 SOURCES_PREFIX: Final = "sources/"
 RECORDINGS_PREFIX: Final = "recordings/"
 RESULTS_PREFIX: Final = "results/"
+TASKS_PREFIX: Final = "tasks/"  # of the index bucket
 
 FETCH_STORE_S: Final = 120  # after a download: the file goes on to S3, or the job is ended
 FETCH_MARGIN_S: Final = 60  # how long a message stays hidden beyond its function's own time
+VIDEO_S: Final = 900  # how long the download of a video's sound may take
+VIDEO_START_S: Final = 180  # from the order of a video's sound to the container that fetches it
+# What an order of a video's sound says, in the order of the arguments of `functions/fetch_video`.
+VIDEO_ORDER: Final = ("link", "put_url", "job_id", "max_bytes", "total_s")
 WORK_MESSAGE_VISIBILITY_S: Final = 300
 WORKER_BEAT_S: Final = 20  # so often a worker says that it lives, and looks whether it shall go
 DOOR_MAX_BODY_BYTES: Final = 80_000_000
+# Said where a body has more.
+LARGER_RECORDINGS: Final = "a larger recording comes by its URL, or goes to an upload URL, where its API has these"
 DOOR_WAIT_S: Final = 900
 STACK_PREFIX: Final = "Callscribe"
 ENDPOINT_DISABLED_LOG: Final = "endpoint disabled"  # a log line with these words raises an alarm

@@ -4,7 +4,7 @@ Adapters: `adapters.memory` (the fakes), `adapters.aws`, `adapters.web`, `media`
 also raise Unavailable. Nothing here knows AWS or HTTP.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,11 +14,12 @@ from callscribe import names
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.callbacks import SCHEDULE_S, Answer
 from callscribe.domain.records import Record, Step
+from callscribe.domain.tariffs import TARIFFS, Tariff
 from callscribe.domain.transcripts import Transcript
 from callscribe.domain.work import WorkFigures
 
 if TYPE_CHECKING:  # for the few processes that have an index; every Lambda imports this module
-    from callscribe.domain.tasks import Criteria, Found, TaskRow
+    from callscribe.domain.tasks import Criteria, Found, TaskRow, Unwritten
 
 R = TypeVar("R", bound=Record)
 
@@ -30,8 +31,10 @@ class Store(Protocol):
         """The record with these values of KEY, read consistently."""
         ...
 
-    def children(self, kind: type[R], *key_prefix: str | int) -> list[R]:
-        """Records whose KEY starts with these values (at least the first two), by key, read consistently."""
+    def children(self, kind: type[R], *key_prefix: str | int, limit: int | None = None) -> list[R]:
+        """Records whose KEY starts with these values (at least the first two), by key, read consistently; of many the
+        first `limit` (1 or more).
+        """
         ...
 
     def listed(self, kind: type[R], tenant_id: str, *, since_ms: int = 0, until_ms: int | None = None) -> Iterator[R]:
@@ -65,6 +68,15 @@ class ObjectInfo:
     version_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class SentAs:
+    """How an object is sent to whoever asks for it by URL: which version (None: the newest), and in which headers."""
+
+    version_id: str | None = None
+    media_type: str | None = None  # Content-Type; None: what it was stored with
+    disposition: str | None = None  # Content-Disposition; None: no such header
+
+
 class ObjectStore(Protocol):
     """One bucket. Methods that read raise NotFound for a missing key or version."""
 
@@ -72,8 +84,8 @@ class ObjectStore(Protocol):
         """A URL that accepts one PUT request's body as the object, whatever its Content-Type."""
         ...
 
-    def presign_get(self, key: str, *, expires_s: int) -> str:
-        """A URL that anybody holding it can read the object by."""
+    def presign_get(self, key: str, *, expires_s: int, sent_as: "SentAs | None" = None) -> str:
+        """A URL that anybody holding it can read the object by, which is then sent as `sent_as` says."""
         ...
 
     def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo | None:
@@ -145,30 +157,80 @@ class IndexFiles(Protocol):
 
 
 class TaskIndex(Protocol):
-    """Lists of a tenant's tasks. What it has not taken in yet is given to it with each question."""
+    """Lists of a tenant's tasks. What it has not taken in yet is given to it with each question.
+
+    It asks for that itself, and again where something was taken in meanwhile, so that its answer is of one moment.
+    Whichever it is told of a task, in whatever order: the highest version counts, and one that went stays away.
+    Raises Unreadable for months that cannot be read, but where it is said what happens then.
+    """
 
     def find(
         self,
         tenant_id: str,
         criteria: "Criteria",
+        unwritten: "Callable[[], Unwritten]",
         *,
-        fresh: "Sequence[TaskRow]",
-        hidden: Collection[int],
         page: int,
         per_page: int,
     ) -> "Found":
-        """One page (from 1) of the tasks that fit: those taken in, but for the hidden ids, and the fresh ones.
+        """One page (from 1) of the tasks that fit.
 
         The rows come without their words, and in order of their last change, the newest first.
         """
         ...
 
-    def take_in(self, tenant_id: str, month: str, rows: "Sequence[TaskRow]", *, gone: Collection[int]) -> None:
-        """Keep rows of one month, each in place of its older version, and forget tasks. Raises Conflict for a race."""
+    def latest(self, tenant_id: str, unwritten: "Callable[[], Unwritten]", count: int) -> "tuple[TaskRow, ...]":
+        """The tasks that were made last, at most `count`, the newest first, without their words: ids count up."""
+        ...
+
+    def days(self, tenant_id: str, unwritten: "Callable[[], Unwritten]") -> dict[str, int]:
+        """How many calls there were on each day (see `TaskRow.day`) that had any, by `YYYY-MM-DD`."""
+        ...
+
+    def take_in(self, tenant_id: str, month: str, rows: "Sequence[TaskRow]", *, gone: Mapping[int, int]) -> None:
+        """Keep rows of one month, and forget tasks that are gone since the versions given.
+
+        Raises Conflict when somebody else wrote at the same time; then nothing was taken in.
+        """
+        ...
+
+    def drop_words(self, tenant_id: str, month: str) -> None:
+        """Forget what was said in all tasks of a month: criterion `words` finds none of them any more.
+
+        Raises Conflict as `take_in` does.
+        """
+        ...
+
+    def rewrite(self, tenant_id: str, month: str, rows: "Iterable[TaskRow]", *, gone: Mapping[int, int]) -> None:
+        """Keep these rows alone of a month, whatever is known of it, even where that cannot be read any more. They are
+        gone through once, and not kept in memory.
+
+        Raises Conflict as `take_in` does, and where a task is known that is neither here nor gone, or a newer version.
+        """
         ...
 
     def versions(self, tenant_id: str, month: str) -> dict[int, int]:
-        """The versions of all tasks of a month that were taken in, by id."""
+        """The versions of all tasks of a month that were taken in, by id; none where that cannot be read any more."""
+        ...
+
+    def months(self, tenant_id: str) -> list[str]:
+        """The months (`YYYY-MM`) of which something was ever taken in, in order."""
+        ...
+
+
+class Captcha(Protocol):
+    """Judges the token by which a client shows that a person is there."""
+
+    def __call__(self, token: str, *, address: str) -> bool:
+        """Whether the token holds, for a request from this address."""
+        ...
+
+
+class VideoSite(Protocol):
+    """Fetches the sound of a video from a site that we support. Runs in a process that has no rights of ours."""
+
+    def fetch(self, url: str, path: Path, *, max_bytes: int, total_s: float) -> None:
+        """The best sound into a file, as the site has it. Raises OutboundRefused, OutboundFailed."""
         ...
 
 
@@ -234,6 +296,18 @@ class Sender(Protocol):
         ...
 
 
+class OrderQueue(Protocol):
+    """A queue of JSON objects that one process drains, one at a time."""
+
+    def receive(self, *, wait_s: int) -> tuple[str, dict[str, object]] | None:
+        """A receipt and what the message says, waiting up to `wait_s` (0 to 20) for one."""
+        ...
+
+    def delete(self, receipt: str) -> None:
+        """The message is done with."""
+        ...
+
+
 class Webhooks(Protocol):
     """The guarded way to a receiver."""
 
@@ -286,8 +360,8 @@ class Keys(Protocol):
 class Inspector(Protocol):
     """Looks into an audio file without trusting it."""
 
-    def __call__(self, path: Path, limits: AudioLimits) -> AudioFacts:
-        """Facts measured by decoding. Raises JobFailed with the audio_* codes."""
+    def __call__(self, path: Path, limits: AudioLimits, *, within_s: float | None = None) -> AudioFacts:
+        """Facts measured by decoding. Raises JobFailed with the audio_* codes, TooSlow for what takes longer."""
         ...
 
 
@@ -399,6 +473,17 @@ class Settings:
     requests_per_minute: int = 60  # dialect `aivoco`: from one address
     waiting_calls: int = 5  # dialect `aivoco`: how many requests of one tenant may wait for their transcript
     inline_body_bytes: int = 4_000_000  # what may come through the gateway; more must take the door
+    login_life_s: int = 86_400  # dialect `transcripto`: of the token that a log-in gives
+    client_hashes: tuple[str, ...] = ("sha512", "sha256")  # dialect `transcripto`: by which a client hashes a password
+    unique_file_names: bool = True  # dialect `transcripto`: a call's file name comes once per user (error 4091)
+    captcha_url: str = ""  # dialect `transcripto`: who judges log-ins' captcha tokens; "": any token will do
+    quick_fetch_s: float = 12  # dialect `transcripto`: so long a request waits for the audio that it names by URL
+    tasks: AudioLimits = field(default_factory=lambda: AudioLimits(min_duration_s=2.0, max_duration_s=4 * 3600.0))
+    tariffs: tuple[Tariff, ...] = TARIFFS
+    results_retention_days: int = 365  # so long transcripts are kept, and what is searched by words
+    index_delay_s: int = 60  # how long changes of tasks gather before the index takes them in: 1 or more
+    videos: bool = False  # whether links to videos are taken: then `functions/fetch_video` runs somewhere
+    video_s: float = names.VIDEO_S  # how long the download of a video's sound may take
     fetched_result_s: int = 540  # how long a transcript that is not kept waits to be fetched
     idempotency_s: int = 86_400
     result_link_s: int = 7 * 86_400
@@ -414,6 +499,11 @@ class Settings:
         """How long a message of the fetch queue is surely under way: once in vain, hidden, then a whole download."""
         visibility_s = self.fetch_s + names.FETCH_STORE_S + names.FETCH_MARGIN_S
         return round(visibility_s + self.fetch_s)
+
+    @property
+    def video_message_s(self) -> int:
+        """How long a video is surely under way: asked for, a container started, downloaded, and stored."""
+        return round(self.video_s + names.VIDEO_START_S + names.FETCH_STORE_S + names.FETCH_MARGIN_S)
 
     def __post_init__(self) -> None:
         if self.allow_loopback and self.stage != "local":
@@ -431,12 +521,16 @@ class Deps:
     redeliveries: Executions
     callback_queue: Sender
     fetch_queue: Sender
+    video_queue: Sender
+    index_queue: Sender
+    task_index: "TaskIndex"
     task_reports: TaskReports
     work_gauge: QueueGauge
     worker_pool: WorkerPool
     webhooks: Webhooks
     downloader: Downloader
     inspector: Inspector
+    captcha: Captcha
     keyring: Keys
     settings: Settings
     now_ms: Callable[[], int]

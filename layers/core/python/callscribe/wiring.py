@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from callscribe import dialects, names
+from callscribe.domain import tariffs
 from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.jobs import Job
-from callscribe.ports import Deps, Settings, SpeechPipeline, WorkQueue
+from callscribe.ports import Deps, OrderQueue, Settings, SpeechPipeline, VideoSite, WorkQueue
 from callscribe.services.callbacks import BodySigner, Renderer, Result
 
 if TYPE_CHECKING:
@@ -53,10 +54,14 @@ class Environment:
 def parse_settings(overrides: Mapping[str, Any]) -> Settings:
     """Settings with some fields replaced. Raises ValueError for a field that does not exist."""
     values = _known(overrides, Settings, "unknown settings")
-    if "limits" in values:
-        values["limits"] = AudioLimits(**values["limits"])
-    if "callback_schedule_s" in values:
-        values["callback_schedule_s"] = tuple(values["callback_schedule_s"])
+    for name in ("limits", "tasks"):
+        if name in values:
+            values[name] = AudioLimits(**values[name])
+    for name in ("callback_schedule_s", "client_hashes"):
+        if name in values:
+            values[name] = tuple(values[name])
+    if "tariffs" in values:
+        values["tariffs"] = tariffs.parse(values["tariffs"])
     return Settings(**values)
 
 
@@ -120,6 +125,28 @@ def work_queue() -> WorkQueue:
 
     env = Environment(os.environ)
     return SqsWorkQueue(_client("sqs", env), env[names.ENV_WORK_QUEUE])
+
+
+def video_orders() -> OrderQueue:
+    """The queue of what sound is to be fetched from sites of videos."""
+    from callscribe.adapters.aws.queues import SqsOrders
+
+    env = Environment(os.environ)
+    return SqsOrders(_client("sqs", env), env[names.ENV_VIDEO_QUEUE])
+
+
+def video_site() -> VideoSite:
+    """The way to sites of videos, and on the laptop to its own media server."""
+    from callscribe.adapters.web.videos import YtDlpVideos
+
+    return YtDlpVideos(allow_loopback=Environment(os.environ).settings().allow_loopback)
+
+
+def put_file(url: str, path: Path) -> None:
+    """PUT a file to a presigned URL of our own. Raises OutboundFailed."""
+    from callscribe.adapters.web import trusted
+
+    trusted.put_file(url, path)
 
 
 def transcriber() -> SpeechPipeline:
@@ -213,6 +240,9 @@ _OUTPUT_VARIABLES = {
     "CallbackMachine": names.ENV_CALLBACK_MACHINE,
     "CallbackQueueUrl": names.ENV_CALLBACK_QUEUE,
     "FetchQueueUrl": names.ENV_FETCH_QUEUE,
+    "VideoQueueUrl": names.ENV_VIDEO_QUEUE,
+    "IndexQueueUrl": names.ENV_INDEX_QUEUE,
+    "IndexBucket": names.ENV_INDEX_BUCKET,
     "WorkQueueUrl": names.ENV_WORK_QUEUE,
     "Settings": names.ENV_SETTINGS,
 }
@@ -225,7 +255,8 @@ def environment_of(outputs: Mapping[str, str]) -> dict[str, str]:
 
 def operator_deps(outputs: Mapping[str, str], *, aws: Mapping[str, str] | None = None) -> Deps:
     """Dependencies of the operator's command line. `aws`: AWS_* variables that say where and as whom, if not ours."""
-    wanted = ("store", "uploads", "results", "keyring", "webhooks", "downloader", "callback_queue")
+    wanted = ["store", "uploads", "results", "keyring", "webhooks", "downloader", "callback_queue"]
+    wanted += ["task_index"] if "IndexBucket" in outputs else []  # an older stage has none
     return aws_deps(*wanted, environment={**environment_of(outputs), **(aws or {})})
 
 
@@ -282,6 +313,40 @@ def _sender(variable: str, *, group_by: str | None = None) -> Callable[[Environm
     return build
 
 
+def require_words_index() -> None:
+    """Raises RuntimeError where this interpreter's SQLite cannot search by words."""
+    from callscribe.adapters.sqlite.index import has_words_index
+
+    if not has_words_index():
+        raise RuntimeError("this interpreter's SQLite has no FTS5, which the index of tasks is made with")
+
+
+def _task_index(env: Environment) -> Any:
+    import tempfile
+
+    from callscribe.adapters.aws.index_files import S3IndexFiles
+    from callscribe.adapters.sqlite.index import SqliteTaskIndex
+
+    files = S3IndexFiles(_client("s3", env), env[names.ENV_INDEX_BUCKET])
+    return SqliteTaskIndex(files, Path(tempfile.mkdtemp(prefix="index-")))
+
+
+def _captcha(env: Environment) -> Any:
+    """Any token will do, unless the operator named a service that judges them."""
+    settings = env.settings()
+    if settings.captcha_url:
+        from callscribe.adapters.aws.secret_text import SecretText
+        from callscribe.adapters.web.captcha import SiteVerify
+
+        secret = SecretText(_client("secretsmanager", env), env[names.ENV_CAPTCHA_SECRET])
+        return SiteVerify(settings.captcha_url, secret, allow_loopback=settings.allow_loopback)
+
+    def any_token(token: str, *, address: str) -> bool:  # noqa: ARG001 - the port's
+        return bool(token.strip())
+
+    return any_token
+
+
 def _task_reports(env: Environment) -> Any:
     from callscribe.adapters.aws.task_reports import StepFunctionsTaskReports
 
@@ -320,10 +385,10 @@ def _keyring(env: Environment) -> Any:
 
 
 def _inspector(_env: Environment) -> Any:
-    def inspect_late(path: Path, limits: AudioLimits) -> AudioFacts:
+    def inspect_late(path: Path, limits: AudioLimits, *, within_s: float | None = None) -> AudioFacts:
         from callscribe.media.inspect import inspect
 
-        return inspect(path, limits)
+        return inspect(path, limits, within_s=within_s)
 
     return inspect_late
 
@@ -336,11 +401,15 @@ _BUILDERS: dict[str, Callable[[Environment], Any]] = {
     "redeliveries": _executions(names.ENV_CALLBACK_MACHINE),
     "callback_queue": _sender(names.ENV_CALLBACK_QUEUE),
     "fetch_queue": _sender(names.ENV_FETCH_QUEUE, group_by="tenant_id"),
+    "video_queue": _sender(names.ENV_VIDEO_QUEUE),
+    "index_queue": _sender(names.ENV_INDEX_QUEUE, group_by="tenant_id"),
+    "task_index": _task_index,
     "task_reports": _task_reports,
     "work_gauge": _work_gauge,
     "worker_pool": _worker_pool,
     "webhooks": _webhooks,
     "downloader": _downloader,
     "inspector": _inspector,
+    "captcha": _captcha,
     "keyring": _keyring,
 }

@@ -17,6 +17,8 @@ from callscribe.cli import (
     models,
     recordings,
     root_key,
+    tariffs,
+    tasks,
     tenants,
     transcribe,
     users,
@@ -35,10 +37,12 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
+app.command("tariffs")(tariffs.tariffs)
 app.add_typer(users.app, name="users")
 app.add_typer(ledger.app, name="credits")
 app.add_typer(recordings.app, name="recordings")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(tasks.app, name="tasks")
 app.add_typer(callbacks.app, name="callbacks")
 app.add_typer(root_key.app, name="root-key")
 app.add_typer(models.app, name="models")

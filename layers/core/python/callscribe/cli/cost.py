@@ -1,5 +1,6 @@
 """`callscribe cost`: what an hour of audio will cost on workers of one's own, before anything is deployed."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from enum import StrEnum
@@ -62,6 +63,7 @@ def cost(
     Days are simulated with the very policy that scales the workers; what a job asks of AWS is counted while one is
     led through the real code in memory. List prices of us-east-1, without free tiers, taxes and discounts.
     """
+    _require_numbers(minutes_per_call, gpu_rtfx, machine_usd, hold_s, idle_s, target_wait_s)
     _need_simpy()
     from callscribe.costs.model import Plan
     from callscribe.domain.scaling import ScalingSettings
@@ -82,6 +84,12 @@ def cost(
         document(_described(*found))
     else:
         _show(*found)
+
+
+def _require_numbers(*given: float | None) -> None:
+    """`nan` passes every bound, with some versions of typer the option's own, too."""
+    if any(one is not None and math.isnan(one) for one in given):
+        raise UsageError("nan is not a number")
 
 
 def _need_simpy() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from callscribe.cli.edge import UsageError
-from callscribe.domain.accounts import Scope
+from callscribe.domain.accounts import USUAL_SCOPES, Scope
 
 _NONE = "none"
 
@@ -14,7 +14,7 @@ ScopeOption = Annotated[
     list[str] | None,
     typer.Option(
         "--scope",
-        help=f"What it may do: {', '.join(Scope)}; may be repeated. `none`: nothing. Default: everything.",
+        help=f"What it may do: {', '.join(Scope)}; may be repeated. `none`: nothing. Default: all but admin.",
     ),
 ]
 
@@ -25,4 +25,4 @@ def known_scopes(given: Sequence[str]) -> list[Scope]:
         raise UsageError(f"--scope {_NONE} stands alone")
     if unknown := set(given) - {_NONE, *Scope}:
         raise UsageError(f"there is no scope {min(unknown)!r}; there are: {', '.join((*Scope, _NONE))}")
-    return [Scope(name) for name in given if name != _NONE] if given else list(Scope)
+    return [Scope(name) for name in given if name != _NONE] if given else sorted(USUAL_SCOPES)

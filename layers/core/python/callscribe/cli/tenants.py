@@ -1,6 +1,7 @@
 """`callscribe tenants`: the customers of a stage."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,8 @@ from callscribe.domain.roles import CallFacts, Direction
 if TYPE_CHECKING:
     from callscribe.domain.accounts import Tenant
     from callscribe.ports import Deps
+
+_MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,7 +45,7 @@ def list_tenants(ctx: typer.Context, output: FormOption = Form.TEXT) -> None:
     from callscribe.services import accounts
 
     session: Session = ctx.obj
-    described = [_described(tenant) for tenant in accounts.list_tenants(session.deps)]
+    described = [_described(session.deps, tenant) for tenant in accounts.list_tenants(session.deps)]
     if output is Form.JSON:
         document(described)
         return
@@ -56,7 +59,7 @@ def show(ctx: typer.Context, tenant: TenantOption = None, output: FormOption = F
     from callscribe.services import accounts
 
     session: Session = ctx.obj
-    _show(accounts.get_tenant(session.deps, session.tenant_id(tenant)), output)
+    _show(session, accounts.get_tenant(session.deps, session.tenant_id(tenant)), output)
 
 
 @app.command("set-plan")
@@ -88,8 +91,31 @@ def set_plan(
     known = accounts.get_tenant(session.deps, tenant_id).plan
     plan = None if free else _plan(known or Plan(), account, {"credits": credits_per_s, "units": units_per_s})
     changed = accounts.change_tenant(session.deps, tenant_id, plan=plan)
-    _show(changed, output)
+    _show(session, changed, output)
     _tell_of_free_keys(session.deps, changed)
+
+
+@app.command()
+def subscribe(
+    ctx: typer.Context,
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", help="Its id, `t…`.")],
+    tariff: Annotated[str, typer.Argument(metavar="TARIFF", help="As `callscribe tariffs` names it: enterprise.")],
+    days: Annotated[int | None, typer.Option(min=1, help="For so long. Default: the tariff's days.")] = None,
+    starts: Annotated[
+        datetime | None,
+        typer.Option("--from", metavar="DATE", formats=_MOMENTS, help="Its first moment, in UTC. Default: now."),
+    ] = None,
+    output: FormOption = Form.TEXT,
+) -> None:
+    """Give a tenant a tariff, at once in place of the one it has: what was left of that one is gone.
+
+    Tasks under way are paid from what was held for them. Without a tariff a tenant has no tasks.
+    """
+    from callscribe.services import tariffs
+
+    session: Session = ctx.obj
+    starts_at_ms = None if starts is None else round(1000 * starts.replace(tzinfo=UTC).timestamp())
+    _show(session, tariffs.subscribe(session.deps, tenant, tariff, starts_at_ms=starts_at_ms, days=days), output)
 
 
 @app.command("set-calls")
@@ -109,7 +135,7 @@ def set_calls(
 
     session: Session = ctx.obj
     call = CallFacts(agent_channel, direction, agent_name, company_name)
-    _show(accounts.change_tenant(session.deps, session.tenant_id(tenant), call=call), output)
+    _show(session, accounts.change_tenant(session.deps, session.tenant_id(tenant), call=call), output)
 
 
 @app.command("set-sources")
@@ -126,7 +152,7 @@ def set_sources(
 
     session: Session = ctx.obj
     tenant_id = session.tenant_id(tenant)
-    _show(accounts.change_tenant(session.deps, tenant_id, source_uris=tuple(uri or ())), output)
+    _show(session, accounts.change_tenant(session.deps, tenant_id, source_uris=tuple(uri or ())), output)
 
 
 @app.command("set-vocabulary")
@@ -143,7 +169,7 @@ def set_vocabulary(
 
     session: Session = ctx.obj
     tenant_id = session.tenant_id(tenant)
-    _show(accounts.change_tenant(session.deps, tenant_id, vocabulary=tuple(term or ())), output)
+    _show(session, accounts.change_tenant(session.deps, tenant_id, vocabulary=tuple(term or ())), output)
 
 
 @app.command()
@@ -193,7 +219,7 @@ def _tell_of_free_keys(deps: "Deps", tenant: "Tenant") -> None:
             notice(f"The jobs of {key.id} are free: it pays from {key.pays_from}, which this plan has no price for.")
 
 
-def _described(tenant: "Tenant") -> dict[str, Any]:
+def _described(deps: "Deps", tenant: "Tenant") -> dict[str, Any]:
     plan, call = tenant.plan, tenant.call
     return {
         "tenant_id": tenant.id,
@@ -208,11 +234,23 @@ def _described(tenant: "Tenant") -> dict[str, Any]:
         "company_name": call.company_name,
         "vocabulary": list(tenant.vocabulary),
         "sources": list(tenant.source_uris),
+        **_subscription(deps, tenant),
     }
 
 
-def _show(tenant: "Tenant", output: Form) -> None:
-    described = _described(tenant)
+def _subscription(deps: "Deps", tenant: "Tenant") -> dict[str, Any]:
+    """The tariff; one that the stage does not have (any more) is named all the same."""
+    has = tenant.subscription
+    return {
+        "tariff": None if has is None else has.tariff,
+        "tariff_active": has is not None and has.is_active(deps.now_ms()),
+        "tariff_from": None if has is None else moment(has.starts_at_ms),
+        "tariff_until": None if has is None else moment(has.ends_at_ms),
+    }
+
+
+def _show(session: Session, tenant: "Tenant", output: Form) -> None:
+    described = _described(session.deps, tenant)
     if output is Form.JSON:
         document(described)
         return

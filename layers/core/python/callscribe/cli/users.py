@@ -27,14 +27,18 @@ def create(
     username: UsernameArgument,
     tenant: TenantOption = None,
     scope: ScopeOption = None,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="Besides, it may see what the tenant's other users keep for themselves.")
+    ] = False,
     password_stdin: PasswordOption = False,
     output: FormOption = Form.TEXT,
 ) -> None:
     """Make a user. Names are unique in the whole stage, because a login names no tenant."""
+    from callscribe.domain.accounts import Scope
     from callscribe.services import users
 
     session: Session = ctx.obj
-    tenant_id, scopes = session.tenant_id(tenant), known_scopes(scope or [])
+    tenant_id, scopes = session.tenant_id(tenant), [*known_scopes(scope or []), *([Scope.ADMIN] if admin else [])]
     made = users.create_user(
         session.deps,
         tenant_id=tenant_id,
@@ -119,6 +123,7 @@ def _described(user: "User") -> dict[str, Any]:
     return {
         "tenant_id": user.tenant_id,
         "user_id": user.id,
+        "number": user.number,
         "username": user.username,
         "state": "active" if user.disabled_at_ms is None else "disabled",
         "scopes": sorted(user.scopes),

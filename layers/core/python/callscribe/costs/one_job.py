@@ -71,9 +71,9 @@ class CountingStore(MemoryStore):
         self.asked.read_units += 1 if found is None else math.ceil(item_bytes(found) / _READ_BYTES)
         return found
 
-    def children(self, kind: type[R], *key_prefix: str | int) -> list[R]:
+    def children(self, kind: type[R], *key_prefix: str | int, limit: int | None = None) -> list[R]:
         """See `ports.Store.children`."""
-        found = super().children(kind, *key_prefix)
+        found = super().children(kind, *key_prefix, limit=limit)
         self.asked.read_units += max(1, math.ceil(sum(map(item_bytes, found)) / _READ_BYTES))
         return found
 

@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
@@ -74,6 +75,7 @@ MIN_ANSWER_S = 3.0  # of a Lambda's time, kept for the answer itself
 @dataclass(frozen=True, slots=True)
 class Access:
     """Who may call a route. `scope` None: anybody, or the route judges its own credential. `takes_json`: its body.
+    `takes_bytes`: whatever the body is, the route gets it as it came, in base64 too, and reads it itself.
 
     `empty_body` is the JSON that stands for no body at all; null is no object, so a body is needed.
     `max_body_bytes` is what the route can need; None: as much as the way allows. `limited`: see `Front.gate`.
@@ -81,30 +83,46 @@ class Access:
 
     scope: Scope | None = None
     takes_json: bool = False
+    takes_bytes: bool = False
     empty_body: str = "null"
     max_body_bytes: int | None = MAX_BODY_BYTES
     limited: bool = False
 
 
+# Those of the request that this thread reads: whoever bends a value into shape has no call at hand.
+_leniencies: ContextVar[list[str]] = ContextVar("leniencies")
+
+
+def note_leniency(leniency: str) -> None:
+    """Say in the answer's header what the request was forgiven; outside of a request, to nobody."""
+    noted = _leniencies.get([])
+    if leniency not in noted:
+        noted.append(leniency)
+
+
 @dataclass(slots=True)
 class Call:
     """One request as the routes see it: who makes it, which leniencies it needed (added to as they are used), how
-    long it may wait, and how large its answer may be.
+    long it may wait, and how large its answer may be. `route` is the path as the table has it, "-" before it is known.
+    `languages` is its header Accept-Language.
 
     A route must not wait: no other request of this process is answered meanwhile. It leaves what takes time in
     `later`, which makes the answer in place of the route's own.
 
     `gone` says whether the client has left, so that nobody gets the answer. Only the door sees that: a Lambda is not
-    told, and answers whoever asked.
+    told, and answers whoever asked. `logged_status` is what the log says instead of the answer's own status, for a
+    contract whose every answer is a 200: alarms listen to it.
     """
 
     route: str
+    languages: str = ""
     principal: Principal | None = None
     leniencies: list[str] = field(default_factory=list)
     max_wait_s: float = 0
     max_answer_bytes: int = 0
     later: Callable[[], dict[str, Any]] | None = None
     gone: Callable[[], bool] = lambda: False
+    logged_status: int | None = None
 
 
 class Resolver(Protocol):
@@ -123,7 +141,7 @@ class Resolver(Protocol):
 class Front:
     """The Lambda handler of a dialect: `routes` is the whole access table, (method, path with <names>) → Access.
 
-    `admit` gives the principal for an event and a scope, or raises; `refuse` renders any exception.
+    `admit` gives the principal for an event and a scope, or raises; `refuse` renders any exception of a call.
     `decorate` gives the headers that every answer to an event carries. `gate` is asked before anything else at the
     routes that are `limited`, and raises where a request is one too many. `now_ms` is the clock, in epoch ms.
 
@@ -133,7 +151,7 @@ class Front:
     resolver: Resolver
     routes: Mapping[tuple[str, str], Access]
     admit: Callable[[Mapping[str, Any], Scope], Principal]
-    refuse: Callable[[Exception], dict[str, Any]]
+    refuse: Callable[[Exception, Call], dict[str, Any]]
     decorate: Callable[[Mapping[str, Any]], dict[str, str]]
     now_ms: Callable[[], int]
     inline_body_bytes: int = 4_000_000  # Settings.inline_body_bytes
@@ -142,11 +160,12 @@ class Front:
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answer one event; never raises."""
         started_s = time.perf_counter()
-        call = Call(route="-")
+        call = Call(route="-", languages=header(event, "accept-language") or "")
+        _leniencies.set(call.leniencies)
         try:
             answer = self._answer(event, context, call)
         except Exception as error:  # noqa: BLE001 - the process edge: whatever happened gets an answer of ours
-            answer = self.refuse(error)
+            answer = self.refuse(error, call)
         answer["headers"] = {**answer.get("headers", {}), **self.decorate(event)}
         if call.leniencies:
             answer["headers"][LENIENCY_HEADER] = ", ".join(call.leniencies)
@@ -256,8 +275,27 @@ def read_text(event: Mapping[str, Any], max_bytes: int = MAX_BODY_BYTES) -> str:
     return text
 
 
+def require_short(event: Mapping[str, Any], max_bytes: int) -> None:
+    """Raises BodyTooLong, without taking the body out of its base64."""
+    body = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        size_bytes = 3 * len(body) // 4 - body[-2:].count("=")
+    else:  # a copy of a body that may have 80 MB is made only where its characters are not its bytes
+        size_bytes = len(body) if body.isascii() or len(body) > max_bytes else len(body.encode("utf-8", "replace"))
+    if size_bytes > max_bytes:
+        raise BodyTooLong("body", f"must have at most {max_bytes} bytes")
+
+
 def strict_json(text: str) -> dict[str, Any]:
-    """A JSON object as RFC 8259 has it. Raises Malformed for anything else, repeated keys, NaN and half surrogates."""
+    """A JSON object as RFC 8259 has it. Raises Malformed for anything else, and as `strict_value` does."""
+    document = strict_value(text)
+    if not isinstance(document, dict):
+        raise Malformed("body", "must be a JSON object")
+    return document
+
+
+def strict_value(text: str) -> Any:
+    """Any JSON value as RFC 8259 has it. Raises Malformed, also for repeated keys, NaN and half surrogates."""
     try:
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
         if _HALF_SURROGATE.search(text):  # a cheap suspicion: to be sure takes two copies of the document
@@ -268,8 +306,6 @@ def strict_json(text: str) -> dict[str, Any]:
         raise Malformed("body", "must hold whole Unicode characters") from error
     except ValueError as error:
         raise Malformed("body", "must be valid JSON") from error
-    if not isinstance(document, dict):
-        raise Malformed("body", "must be a JSON object")
     return document
 
 
@@ -305,10 +341,12 @@ def _plain_event(
     event: dict[str, Any], path: str, access: Access, leniencies: list[str], room_bytes: int
 ) -> dict[str, Any]:
     """The event as the router shall see it: at the default stage, body as text, and JSON where the route takes JSON."""
-    context, method = event["requestContext"], _method(event)
     max_bytes = room_bytes if access.max_body_bytes is None else min(access.max_body_bytes, room_bytes)
     headers = {key.lower(): value for key, value in (event.get("headers") or {}).items()}
     _require_plain(event)
+    if access.takes_bytes:
+        require_short(event, max_bytes)
+        return {**event, "rawPath": path, "headers": headers, "requestContext": _plain_context(event)}
     text = read_text(event, max_bytes)
     if text.startswith(_BYTE_ORDER_MARK):
         leniencies.append("byte order mark")
@@ -323,12 +361,14 @@ def _plain_event(
         "headers": headers,
         "body": text or (access.empty_body if access.takes_json else None),
         "isBase64Encoded": False,
-        "requestContext": {
-            **context,
-            "stage": _DEFAULT_STAGE,
-            "http": {**context["http"], "method": _ROUTED_AS.get(method, method)},
-        },
+        "requestContext": _plain_context(event),
     }
+
+
+def _plain_context(event: Mapping[str, Any]) -> dict[str, Any]:
+    context, method = event["requestContext"], _method(event)
+    http = {**context["http"], "method": _ROUTED_AS.get(method, method)}
+    return {**context, "stage": _DEFAULT_STAGE, "http": http}
 
 
 def _method(event: Mapping[str, Any]) -> str:
@@ -372,6 +412,5 @@ def _chain(error: BaseException | None) -> Iterator[str]:
 def _log_call(call: Call, answer: Mapping[str, Any], took_s: float) -> None:
     tenant_id = call.principal.tenant_id if call.principal else "-"
     # The route, not the path: a path may carry a link's token.
-    _logger.info(
-        "route=%s status=%s tenant=%s took_ms=%.0f", call.route, answer["statusCode"], tenant_id, 1000 * took_s
-    )
+    status = call.logged_status or answer["statusCode"]
+    _logger.info("route=%s status=%s tenant=%s took_ms=%.0f", call.route, status, tenant_id, 1000 * took_s)

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from callscribe.domain.credits import Account, Plan
 from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
+from callscribe.domain.tariffs import Subscription
 
 KEY_PREFIX = "cs_live_"
 USER_PREFIX = "user-"  # of a user's id
@@ -22,9 +23,10 @@ class Scope(StrEnum):
 
     TRANSCRIBE = "transcribe"  # make jobs, cancel and delete them
     READ = "read"  # see jobs, transcripts and usage
+    ADMIN = "admin"  # see what the tenant's other users keep for themselves
 
 
-ALL_SCOPES = frozenset(Scope)
+USUAL_SCOPES = frozenset({Scope.TRANSCRIBE, Scope.READ})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Tenant:
     call: CallFacts = NOTHING_KNOWN  # what holds for all of the tenant's calls, where a job says nothing else
     vocabulary: tuple[str, ...] = ()  # names and terms said on its calls: product and staff names
     source_uris: tuple[str, ...] = ()  # `s3://bucket/prefix`, from which its jobs may take audio
+    subscription: Subscription | None = None  # the tariff it has; None: it has no tasks
     version: int = 0
 
 
@@ -77,6 +80,10 @@ class User:
     password_set_at_ms: int
     disabled_at_ms: int | None = None
     enabled_at_ms: int | None = None  # when it was last let in again
+    number: int = 0  # counts the tenant's users from 1, for dialects whose ids are integers
+    # What stands for the password where a client sends only a hash of it: scrypt of that hash (T-A9).
+    sha256_hash: str | None = None
+    sha512_hash: str | None = None
     version: int = 0
 
     @property

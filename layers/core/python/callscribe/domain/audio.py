@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from callscribe.errors import FailureCode, JobFailed
+
 
 @dataclass(frozen=True, slots=True)
 class AudioLimits:
@@ -10,6 +12,12 @@ class AudioLimits:
     max_bytes: int = 2 * 1024**3
     min_duration_s: float = 0.1
     max_duration_s: float = 12 * 3600.0
+
+    def require_size(self, size_bytes: int) -> None:
+        """Raises JobFailed for a file that is larger than allowed."""
+        if size_bytes > self.max_bytes:
+            message = f"the file has {size_bytes} bytes; at most {self.max_bytes} are allowed"
+            raise JobFailed(FailureCode.UPLOAD_TOO_LARGE, message)
 
 
 @dataclass(frozen=True, slots=True)

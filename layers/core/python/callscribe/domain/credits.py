@@ -21,11 +21,17 @@ class Account(StrEnum):
     CREDITS = "credits"
     UNITS = "units"  # what the operator's enterprise credentials pay with ("admin units" of dialect `aivoco`)
     SECONDS = "seconds"  # of audio, prepaid
+    # What a tariff grants for its time: of calls, of other recordings, of videos; then pieces.
+    CALL_SECONDS = "call-seconds"
+    AUDIO_SECONDS = "audio-seconds"
+    VIDEO_SECONDS = "video-seconds"
+    CHATS = "chats"
+    REPORTS = "reports"
 
     @property
     def scale(self) -> int:
         """How many of the smallest unit make one as it is shown."""
-        return 1 if self is Account.SECONDS else MICRO
+        return MICRO if self in (Account.CREDITS, Account.UNITS) else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,7 @@ class Plan:
 
     def price_per_s(self, account: Account) -> int:
         """Of one started second, in the account's smallest unit. A second costs one second."""
-        prices = {Account.CREDITS: self.credits_m_per_s, Account.UNITS: self.units_m_per_s, Account.SECONDS: 1}
-        return prices[account]
+        return {Account.CREDITS: self.credits_m_per_s, Account.UNITS: self.units_m_per_s}.get(account, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from callscribe.domain.audio import AudioFacts, AudioLimits
 from callscribe.domain.credits import Price
 from callscribe.domain.records import Change, update
 from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
+from callscribe.domain.task_facts import TaskFacts, TaskType
 from callscribe.domain.work import WorkFigures
 from callscribe.errors import Failure
 
@@ -86,6 +87,8 @@ class Job:
     vocabulary: tuple[str, ...] = ()  # names and terms that may be said, the most important first
     roles_swapped: bool = False  # somebody said that agent and customer are the other way round
     kept: bool = True  # False: the audio goes when the job ends, the transcript once it was fetched
+    changed_at_ms: int = 0  # when a list of tasks last began to show it differently
+    task: TaskFacts | None = None  # None: no list shows it
     version: int = 0
 
     @property
@@ -109,6 +112,11 @@ class Job:
         return None if self.audio is None else self.audio.channels
 
     @property
+    def is_written(self) -> bool:
+        """Its words came as text: nobody has to listen."""
+        return self.task is not None and self.task.type is TaskType.CHAT
+
+    @property
     def source_key(self) -> str:
         """Object key, in the audio bucket, of what says where the audio is to be fetched from."""
         return source_key(self.tenant_id, self.id)
@@ -123,14 +131,19 @@ class Job:
         """Object key of the transcript, derived: a second worker writes to the same place."""
         return f"{self.results_prefix}transcript.json"
 
+    @property
+    def chat_key(self) -> str:
+        """Object key of the conversation as it came, beside its transcript: the upload goes long before both."""
+        return f"{self.results_prefix}chat.json"
+
     def callback_body_key(self, body: bytes) -> str:
         """Object key of a callback's body, by its digest: the outbox row names exactly the bytes that are sent."""
         digest = hashlib.sha256(body).hexdigest()[:32]
         return f"{self.results_prefix}callback-{digest}.json"
 
 
-def move(job: Job, state: JobState, **fields: Any) -> Change:
-    """The change that takes a job to another state; nothing is due after its end, but what `fields` say.
+def move(job: Job, state: JobState, *, at_ms: int, **fields: Any) -> Change:
+    """The change that takes a job to another state at `at_ms`; nothing is due after its end, but what `fields` say.
 
     Raises IllegalMove.
     """
@@ -138,7 +151,17 @@ def move(job: Job, state: JobState, **fields: Any) -> Change:
         raise IllegalMove(f"job {job.id}: {job.state} → {state}")
     if not MOVES[state]:
         fields.setdefault("due_at_ms", None)
-    return update(job, state=state, **fields)
+    return update(job, state=state, changed_at_ms=_later(job, at_ms), **fields)
+
+
+def change_task(job: Job, task: TaskFacts, *, at_ms: int) -> Change:
+    """The change by which lists show something else of a job's task, from `at_ms` on."""
+    return update(job, task=task, changed_at_ms=_later(job, at_ms))
+
+
+def _later(job: Job, at_ms: int) -> int:
+    """After the last change, whatever the clocks say: two changes must never look like none."""
+    return max(at_ms, job.changed_at_ms + 1)
 
 
 def audio_key(tenant_id: str, job_id: str) -> str:

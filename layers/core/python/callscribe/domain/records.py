@@ -10,7 +10,7 @@ class Record(Protocol):
     """A frozen dataclass that the store keeps. `KEY` names the identifying fields, in order.
 
     The first field of KEY is the tenant id, but for the global look-ups (by the digest of a key, a login or a public
-    link), the operator's list of tenants, counters, slots and the pool of workers.
+    link, or by a report's code), the operator's list of tenants, counters, slots and the pool of workers.
     LISTED names the field (milliseconds) that orders the tenant's list of this kind, or None.
     A record with a field `due_at_ms` that is not None is found by `Store.due`; one with `forget_at_ms`
     is removed some time after that moment (never rely on when).

@@ -1,21 +1,32 @@
 """Tasks as an integrator lists and filters them: one row for each, and the criteria to find them by."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from callscribe.domain.task_facts import TaskType
 
-class TaskType(StrEnum):
-    """What a task works on."""
+# The types are said with a job's facts.
+__all__ = [
+    "Criteria",
+    "Found",
+    "Range",
+    "TaskRow",
+    "TaskStatus",
+    "TaskType",
+    "Unwritten",
+    "day_name",
+    "folded",
+    "month_of",
+]
 
-    CALL = "call"
-    CHAT = "chat"
-    EMAIL = "email"
-    AUDIO = "audio"
-    YOUTUBE = "youtubenew"
-    REPORT = "callreport"
+DAY_MS: Final = 86_400_000
+MOST_INTEGER: Final = 2**63 - 1  # that files of the index can hold
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TaskStatus(StrEnum):
@@ -67,7 +78,59 @@ class TaskRow:
     @property
     def month(self) -> str:
         """The month in which it was made, `YYYY-MM`: which file of the index it stands in, for ever."""
-        return datetime.fromtimestamp(self.created_at_ms / 1000, UTC).strftime("%Y-%m")
+        return month_of(self.created_at_ms)
+
+    @property
+    def day(self) -> int:
+        """The day of the call as its client says, else that of its time (UTC), else of its making, from 1970-01-01."""
+        if self.call_date is not None:
+            return (datetime.fromisoformat(self.call_date).replace(tzinfo=UTC) - _EPOCH).days
+        return (self.created_at_ms if self.call_at_ms is None else self.call_at_ms) // DAY_MS
+
+
+def folded(text: str) -> str:
+    """What makes two names, tags or answers the same: neither case, nor white space, nor control characters do."""
+    return " ".join(_CONTROLS.sub(" ", text).casefold().split())
+
+
+def month_of(created_at_ms: int) -> str:
+    """The month of a moment, `YYYY-MM`, UTC."""
+    return datetime.fromtimestamp(created_at_ms / 1000, UTC).strftime("%Y-%m")
+
+
+def start_of_month_ms(month: str) -> int:
+    """The first moment of a month `YYYY-MM`, UTC."""
+    return round(datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def end_of_month_ms(month: str) -> int:
+    """The first moment after a month `YYYY-MM`, UTC."""
+    some_of_the_next = start_of_month_ms(month) + 31 * DAY_MS
+    return start_of_month_ms(month_of(some_of_the_next))
+
+
+def storable(text: str) -> str:
+    """The text with � in place of each half of a character, which no file takes."""
+    return text.encode(errors="surrogatepass").decode(errors="replace")
+
+
+def day_name(day: int) -> str:
+    """`YYYY-MM-DD` of a day that is counted from 1970-01-01."""
+    return (_EPOCH + timedelta(days=day)).date().isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """What changed since an index took tasks in: by id the newest version of each, and the rows that they now have.
+
+    A task that went has a version and no row. An index that knows a newer version keeps to that.
+    """
+
+    versions: Mapping[int, int] = field(default_factory=dict)
+    rows: tuple[TaskRow, ...] = ()
+
+
+ALL_WRITTEN: Final = Unwritten()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +154,8 @@ ANY: Final = Range()
 class Criteria:
     """What the tasks of a list have in common: all criteria that are given. A task without a value fits no criterion.
 
-    `operator`: part of the operator's name, whatever the case. `words`: all of them stand in the task's words. Of
-    `labels`, `politenesses`, `tags_any` and `answers` one fits, of `tags_all` each; tags and answers whatever the case.
+    `operator`: part of the operator's name. `words`: all of them stand in the task's words. Of `labels`,
+    `politenesses`, `tags_any` and `answers` one fits, of `tags_all` each. Names, tags and answers fit as `folded`.
     """
 
     code: str | None = None

@@ -6,6 +6,8 @@
 | `json` | programs | segments with words and times, documented in `json.py` |
 | `srt`, `vtt` | players | at most 2 lines of 42 characters per cue, 1 to 7 s, see `cues.py` |
 | `docx` | word processors | one paragraph per turn; the module is imported late: it needs python-docx |
+
+Beside these, `task_txt` and `task_docx` render the report of one task: `render(report, language)`.
 """
 
 from importlib import import_module

@@ -26,10 +26,10 @@ def is_blank(text: str) -> bool:
     return all(c == " " or c in _FILLERS or unicodedata.category(c) in _WITHOUT_WIDTH for c in text)
 
 
-def speaker_label(speaker: str | None) -> str:
+def speaker_label(speaker: str | None, *, word: str = "Speaker") -> str:
     """`Speaker 0` for a segment's speaker, "" where it is unknown; a long name is cut at 12 characters."""
     name = clean(speaker or "")[:_LABEL_CHARACTERS].strip()
-    return f"Speaker {name}" if name else ""
+    return f"{word} {name}" if name else ""
 
 
 def _shown(character: str) -> bool:

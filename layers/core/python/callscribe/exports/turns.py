@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from callscribe.domain.transcripts import Segment, Transcript
 from callscribe.exports.labels import Label
 from callscribe.exports.text import clean, is_blank
+from callscribe.exports.times import clock_time
 
 PAUSE_S = 3.0  # a speaker who is silent for so long starts a new turn
 
@@ -31,6 +32,11 @@ def turns(transcript: Transcript, label: Label) -> Iterator[Turn]:
         run.append(segment)
     if run:
         yield _turn(run, label)
+
+
+def lead(turn: Turn) -> str:
+    """What stands before a turn's text: `[0:01:23] Speaker 0: `."""
+    return f"[{clock_time(turn.start_s)}] {turn.label + ': ' if turn.label else ''}"
 
 
 def _turn(run: list[Segment], label: Label) -> Turn:

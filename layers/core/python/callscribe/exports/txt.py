@@ -3,14 +3,9 @@
 from callscribe.domain.roles import Roles
 from callscribe.domain.transcripts import Transcript
 from callscribe.exports.labels import label_by
-from callscribe.exports.times import clock_time
-from callscribe.exports.turns import Turn, turns
+from callscribe.exports.turns import lead, turns
 
 
 def render(transcript: Transcript, roles: Roles | None) -> bytes:
     """One line per turn; empty for a transcript without words."""
-    return "".join(f"{_line(turn)}\n" for turn in turns(transcript, label_by(roles))).encode()
-
-
-def _line(turn: Turn) -> str:
-    return f"[{clock_time(turn.start_s)}] {turn.label + ': ' if turn.label else ''}{turn.text}"
+    return "".join(f"{lead(turn)}{turn.text}\n" for turn in turns(transcript, label_by(roles))).encode()

@@ -14,17 +14,17 @@ from callscribe.media import sandbox
 from callscribe.media.sniff import locate
 
 
-def inspect(path: Path, limits: AudioLimits) -> AudioFacts:
+def inspect(path: Path, limits: AudioLimits, *, within_s: float | None = None) -> AudioFacts:
     """Facts measured by decoding the whole first audio track in a process of its own.
 
     Raises JobFailed: audio_empty (no bytes, no samples), audio_unsupported (no accepted container, no audio
     track, a codec not in the list), audio_unreadable, audio_too_short, audio_too_long, upload_too_large;
-    Unavailable where the child process could not start.
+    TooSlow where decoding has not ended `within_s`; Unavailable where the child process could not start.
     """
     with path.open("rb") as audio:
         size_bytes = path.stat().st_size
         _check_size(size_bytes, limits)
-        facts = _measure(audio, size_bytes, limits)
+        facts = _measure(audio, size_bytes, limits, within_s)
     _check_duration(facts.duration_s, limits)
     return facts
 
@@ -37,14 +37,14 @@ def _check_size(size_bytes: int, limits: AudioLimits) -> None:
         raise JobFailed(FailureCode.UPLOAD_TOO_LARGE, message)
 
 
-def _measure(audio: BinaryIO, size_bytes: int, limits: AudioLimits) -> AudioFacts:
+def _measure(audio: BinaryIO, size_bytes: int, limits: AudioLimits, within_s: float | None) -> AudioFacts:
     located = locate(audio)
     if located is None:
         message = "the file is none of the accepted audio formats (wav, mp3, m4a, mp4, aac, flac, ogg, webm)"
         raise JobFailed(FailureCode.AUDIO_UNSUPPORTED, message)
     container, start = located
     request = {"mode": "inspect", "container": container, "start": start, "max_duration_s": limits.max_duration_s}
-    ((_, report),) = sandbox.run(request, audio)
+    ((_, report),) = sandbox.run(request, audio, within_s=within_s)
     measured = json.loads(report)
     dual_mono = bool(measured["dual_mono"])
     return AudioFacts(

@@ -8,6 +8,7 @@ empty environment, watches that it keeps reporting, and turns every way of dying
 import contextlib
 import fcntl
 import json
+import math
 import os
 import select
 import signal
@@ -18,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from callscribe.errors import FailureCode, JobFailed, Unavailable
+from callscribe.errors import FailureCode, JobFailed, TooSlow, Unavailable
 from callscribe.media import messages
 
 CHILD_MODULE = "callscribe.media.child"
@@ -34,14 +35,20 @@ class _Ended(Exception):
 
 
 def run(
-    request: Request, audio: BinaryIO, *, module: str = CHILD_MODULE, stall_s: float = STALL_S
+    request: Request,
+    audio: BinaryIO,
+    *,
+    module: str = CHILD_MODULE,
+    stall_s: float = STALL_S,
+    within_s: float | None = None,
 ) -> Iterator[messages.Message]:
     """The child's messages about the open file `audio`, the last one included, ALIVE ones left out.
 
-    Time that the caller takes between two messages does not count. Closing the iterator kills the child.
+    Time that the caller takes between two messages does not count as a stall. Closing the iterator kills the child.
     Raises JobFailed: what the child reported, or audio_unreadable where it crashed, hung or hit a limit;
-    Unavailable where it never started.
+    TooSlow where it has not ended `within_s` of its start; Unavailable where it never started.
     """
+    until_s = math.inf if within_s is None else time.monotonic() + within_s
     process = subprocess.Popen(
         [sys.executable, "-P", "-s", "-S", "-m", module, json.dumps(dict(request))],
         stdin=audio,
@@ -51,7 +58,7 @@ def run(
     )
     _widen(_pipe(process))
     try:
-        yield from _until_last(process, stall_s)
+        yield from _until_last(process, stall_s, until_s)
     finally:
         process.kill()
         process.wait()
@@ -75,11 +82,11 @@ def _widen(pipe: BinaryIO) -> None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
-def _until_last(process: subprocess.Popen[bytes], stall_s: float) -> Iterator[messages.Message]:
+def _until_last(process: subprocess.Popen[bytes], stall_s: float, until_s: float) -> Iterator[messages.Message]:
     started = False
     while True:
         try:
-            kind, payload = messages.receive(lambda size: _read(process, size, stall_s))
+            kind, payload = messages.receive(lambda size: _read(process, size, stall_s, until_s))
         except _Ended:
             raise _death(process, started=started) from None
         except messages.Garbled:
@@ -93,13 +100,18 @@ def _until_last(process: subprocess.Popen[bytes], stall_s: float) -> Iterator[me
             return
 
 
-def _read(process: subprocess.Popen[bytes], size: int, stall_s: float) -> bytearray:
-    """Exactly `size` bytes from the child's pipe."""
+def _read(process: subprocess.Popen[bytes], size: int, stall_s: float, until_s: float) -> bytearray:
+    """Exactly `size` bytes from the child's pipe, before the moment `until_s` of the monotonic clock."""
     descriptor = _pipe(process).fileno()
-    whole, deadline = bytearray(size), time.monotonic() + stall_s
+    whole, stalled_s = bytearray(size), time.monotonic() + stall_s
     missing = memoryview(whole)
     while missing:
-        readable, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        now_s = time.monotonic()
+        if now_s >= until_s:
+            raise TooSlow("looking into the audio takes longer than its caller can wait")
+        readable, _, _ = select.select([descriptor], [], [], max(0.0, min(stalled_s, until_s) - now_s))
+        if not readable and until_s < stalled_s:
+            continue
         if not readable:
             raise _unreadable(f"decoding made no progress for {stall_s:g} s")
         count = os.readv(descriptor, [missing])

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
 from callscribe.domain.accounts import (
-    ALL_SCOPES,
     DIRECTORY,
     USER_PREFIX,
+    USUAL_SCOPES,
     ApiKey,
     ApiKeyDigest,
     Scope,
@@ -120,7 +120,7 @@ def create_key(
     *,
     tenant_id: str,
     name: str,
-    scopes: Iterable[Scope] = ALL_SCOPES,
+    scopes: Iterable[Scope] = USUAL_SCOPES,
     expires_at_ms: int | None = None,
     options: Iterable[str] = (),
     pays_from: Account | None = None,

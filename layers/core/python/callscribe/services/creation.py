@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from callscribe.domain.accounts import Tenant
-from callscribe.domain.audio import AudioLimits
-from callscribe.domain.credits import Price
+from callscribe.domain.audio import AudioFacts, AudioLimits
+from callscribe.domain.credits import Account, Price
 from callscribe.domain.jobs import IdempotencyRecord, Job, JobNumber, JobState
 from callscribe.domain.records import Change, Step, insert, update
 from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
+from callscribe.domain.task_facts import TaskFacts, TaskType
+from callscribe.domain.task_marks import marks
 from callscribe.errors import CallscribeError, Conflict, IdempotencyMismatch, Unavailable
 from callscribe.ports import Deps
 from callscribe.services import accounts
@@ -39,13 +41,22 @@ class Idempotency:
     body_sha256: str
 
 
+class NotAsked(Unavailable):
+    """`job` is made, but the message that has its audio fetched could not be sent. The sweeper soon sends another."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"the audio of the job {job.id} could not be asked for")
+        self.job = job
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a job's audio is to be fetched from: a URL, or an object (of the audio bucket where `bucket` is None), the
-    newest version where `version_id` is None.
+    newest version where `version_id` is None; or a video, by its canonical link (see `domain.video_links`).
     """
 
     url: str | None = None
+    video: str | None = None
     bucket: str | None = None
     key: str | None = None
     version_id: str | None = None
@@ -66,6 +77,9 @@ class NewJob:
     kept: bool = True
     source: Source | None = None  # None: somebody puts the audio to `audio_key`
     idempotency: Idempotency | None = None
+    task: TaskFacts | None = None
+    audio: AudioFacts | None = None  # of a file that was looked into already, and that nobody else can put
+    account: Account | None = None  # what the job is paid from; None: as the credential and the tenant's plan say
 
 
 def nothing_beside(_job: Job) -> Sequence[Step]:
@@ -77,8 +91,8 @@ def create(deps: Deps, principal: Principal, new: NewJob, *, beside: Beside = no
     """Create a job that waits for its audio, which is fetched if it has a source. The same idempotency key gives the
     same job. The steps of `beside` are stored with a job that is really made.
 
-    Raises OutboundRefused for a URL that breaks a rule, IdempotencyMismatch for a key used with another body, and
-    Conflict when a step of `beside` lost a race.
+    Raises OutboundRefused for a URL that breaks a rule, IdempotencyMismatch for a key used with another body, NotAsked
+    where the job is made but nobody could be told to fetch its audio, and Conflict when a step of `beside` lost a race.
     """
     if new.callback_url is not None:
         deps.webhooks.check(new.callback_url)
@@ -94,7 +108,7 @@ def create(deps: Deps, principal: Principal, new: NewJob, *, beside: Beside = no
 def ask_for(deps: Deps, job: Job) -> None:
     """Have the audio fetched. Should the job have ended meanwhile, its end did not see the source.
 
-    An ask that fails is due soon: for the sweeper, or for whoever asks again.
+    An ask that fails is due soon: for the sweeper, or for whoever asks again. Raises NotAsked then.
     """
     now = deps.store.get(Job, job.tenant_id, job.id)
     if now is None or now.finished:
@@ -102,10 +116,10 @@ def ask_for(deps: Deps, job: Job) -> None:
         return
     try:
         deps.fetch_queue.send({"tenant_id": job.tenant_id, "job_id": job.id})
-    except Unavailable:
+    except Unavailable as error:
         with contextlib.suppress(CallscribeError):
             deps.store.commit(update(now, due_at_ms=deps.now_ms() + 1000 * _RETRY_S))
-        raise
+        raise NotAsked(now) from error
 
 
 def ask_again(deps: Deps, job: Job, source: Source) -> None:
@@ -129,23 +143,34 @@ def ask_again(deps: Deps, job: Job, source: Source) -> None:
 def next_ask_ms(deps: Deps, job: Job) -> int:
     """When the sweeper must look at a job whose audio is asked for now: not while the message is surely under way."""
     last_ms = job.created_at_ms + 1000 * deps.settings.upload_deadline_s
-    return min(deps.now_ms() + 1000 * deps.settings.fetch_message_s, last_ms)
+    return min(deps.now_ms() + 1000 * _under_way_s(deps, job.task), last_ms)
 
 
 def _asked_at_ms(deps: Deps, job: Job) -> int:
     """When a job's audio was last asked for, by what `next_ask_ms` then said; or longer ago."""
-    return (job.due_at_ms or 0) - 1000 * deps.settings.fetch_message_s
+    return (job.due_at_ms or 0) - 1000 * _under_way_s(deps, job.task)
+
+
+def _under_way_s(deps: Deps, task: TaskFacts | None) -> int:
+    """How long an ask for audio is surely under way; a video goes through a second queue, and a container starts."""
+    is_video = task is not None and task.type is TaskType.YOUTUBE
+    return deps.settings.video_message_s if is_video else deps.settings.fetch_message_s
 
 
 def is_repeated(deps: Deps, new: NewJob, *, tenant_id: str) -> bool:
-    """Whether an earlier request with the same idempotency key, at this dialect, made a job that is still there.
+    """Whether an earlier request with the same idempotency key made a job, as `made_before` finds it."""
+    return made_before(deps, new.idempotency, tenant_id=tenant_id, dialect=new.dialect) is not None
+
+
+def made_before(deps: Deps, idempotency: Idempotency | None, *, tenant_id: str, dialect: str) -> Job | None:
+    """The job that an earlier request with the same idempotency key made at this dialect, if it is still there.
 
     Raises IdempotencyMismatch.
     """
-    if new.idempotency is None:
-        return False
-    earlier = deps.store.get(IdempotencyRecord, tenant_id, new.dialect, new.idempotency.key)
-    return earlier is not None and _known(deps, earlier, new.idempotency) is not None
+    if idempotency is None:
+        return None
+    earlier = deps.store.get(IdempotencyRecord, tenant_id, dialect, idempotency.key)
+    return None if earlier is None else _known(deps, earlier, idempotency)
 
 
 def create_upload(deps: Deps, principal: Principal, new: NewJob) -> Upload:
@@ -194,17 +219,27 @@ def _made(deps: Deps, principal: Principal, new: NewJob) -> Job:
         number=deps.store.count(principal.tenant_id, "jobs"),
         source=new.source is not None,
         limits=new.limits,
-        price=price_for(tenant, principal),
+        price=price_for(tenant, principal) if new.account is None else Price(new.account, 1),
         call=new.call.over(tenant.call),
         diarize=new.diarize,
         vocabulary=new.vocabulary,
         kept=new.kept,
+        changed_at_ms=now_ms,
+        audio=new.audio,
+        task=new.task or _usual_task(tenant, new),
     )
+
+
+def _usual_task(tenant: Tenant, new: NewJob) -> TaskFacts | None:
+    """A tenant with a tariff finds its jobs of all dialects in its lists, as calls; but none that is not kept."""
+    if tenant.subscription is None or not new.kept:
+        return None
+    return TaskFacts(TaskType.CALL, operator_name=new.call.agent_name)
 
 
 def _first_look_s(deps: Deps, new: NewJob) -> int:
     uploaded_s = deps.settings.upload_url_s + _EVENT_GRACE_S
-    expected_s = uploaded_s if new.source is None else deps.settings.fetch_message_s
+    expected_s = uploaded_s if new.source is None else _under_way_s(deps, new.task)
     return min(expected_s, deps.settings.upload_deadline_s)
 
 
@@ -219,9 +254,10 @@ def _new_job_id(deps: Deps) -> str:
 
 def _store_once(deps: Deps, job: Job, idempotency: Idempotency | None, beside: Beside) -> Job:
     """The stored job: this one, or the one that an earlier request with the same idempotency key made."""
-    made = [insert(job), insert(JobNumber(job.tenant_id, job.number, job.id)), *beside(job)]
+    new = insert(job)
+    made = [new, *marks(new), insert(JobNumber(job.tenant_id, job.number, job.id))]
     if idempotency is None:
-        deps.store.commit(*made)
+        deps.store.commit(*made, *beside(job))
         return job
     for _ in range(_TRIES):
         earlier = deps.store.get(IdempotencyRecord, job.tenant_id, job.dialect, idempotency.key)
@@ -229,7 +265,7 @@ def _store_once(deps: Deps, job: Job, idempotency: Idempotency | None, beside: B
         if known is not None:
             return known
         try:
-            deps.store.commit(*made, _claim(deps, job, idempotency, earlier))
+            deps.store.commit(*made, *beside(job), _claim(deps, job, idempotency, earlier))
         except Conflict:
             if deps.store.get(IdempotencyRecord, job.tenant_id, job.dialect, idempotency.key) == earlier:
                 raise  # it was not the key that changed

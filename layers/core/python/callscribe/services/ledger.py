@@ -34,8 +34,7 @@ def top_up(deps: Deps, *, tenant_id: str, account: Account, amount: int, referen
     """
     if amount == 0:
         raise Invalid("amount", "must not be 0")
-    _ensure(deps, tenant_id, account)
-    line = _entry(deps, tenant_id, account, EntryKind.TOP_UP, reference, available=amount, note=note)
+    line = _top_up_line(deps, tenant_id, account, amount, reference, note)
     try:
         deps.store.commit(_adjustment(line), insert(line))
     except Exhausted as error:
@@ -47,6 +46,20 @@ def top_up(deps: Deps, *, tenant_id: str, account: Account, amount: int, referen
         if (known.account, known.available) != (account, amount):
             raise Invalid("reference", "stands for another top-up already") from None
     return balance(deps, tenant_id=tenant_id, account=account)
+
+
+def topping_up(
+    deps: Deps, *, tenant_id: str, account: Account, amount: int, reference: str, note: str = ""
+) -> list[Step]:
+    """The steps that add an amount, or take a negative one back; none for 0.
+
+    A commit of these steps raises Exhausted when less is available than is taken back, Conflict when the reference
+    was used before.
+    """
+    if amount == 0:
+        return []
+    line = _top_up_line(deps, tenant_id, account, amount, reference, note)
+    return [_adjustment(line), insert(line)]
 
 
 def require_funds(deps: Deps, *, tenant_id: str, price: Price | None) -> None:
@@ -186,6 +199,12 @@ def _existing_hold(deps: Deps, tenant_id: str, hold_id: str) -> Hold:
     if found is None:
         raise NotFound(f"no hold {hold_id}")
     return found
+
+
+def _top_up_line(deps: Deps, tenant_id: str, account: Account, amount: int, reference: str, note: str) -> Entry:
+    """The line of a top-up, to a balance that is there."""
+    _ensure(deps, tenant_id, account)
+    return _entry(deps, tenant_id, account, EntryKind.TOP_UP, reference, available=amount, note=note)
 
 
 def _ensure(deps: Deps, tenant_id: str, account: Account) -> None:

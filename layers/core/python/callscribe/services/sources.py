@@ -1,4 +1,4 @@
-"""Audio that is not uploaded but fetched: from a URL, or from an object that is in S3 already."""
+"""Audio that is not uploaded but fetched: from a URL, from an object in S3, or from a site of videos."""
 
 import contextlib
 import json
@@ -8,7 +8,7 @@ from callscribe.domain.accounts import Tenant
 from callscribe.domain.jobs import Job, JobState
 from callscribe.errors import FailureCode, Invalid, JobFailed, NotFound, OutboundFailed, OutboundRefused, TooLarge
 from callscribe.ports import Deps
-from callscribe.services import jobs, leftovers
+from callscribe.services import jobs, leftovers, videos
 from callscribe.services.callbacks import Renderer
 from callscribe.services.jobs import NoSuchJob, Source
 from callscribe.services.scratch import scratch_folder
@@ -86,6 +86,9 @@ def _bring(deps: Deps, job: Job, source: Source) -> None:
     max_bytes = (job.limits or deps.settings.limits).max_bytes
     if source.url is not None:
         _download(deps, job, source.url, max_bytes)
+        return
+    if source.video is not None:
+        videos.order(deps, job, source.video, max_bytes=max_bytes)  # its sound, or a refusal, comes as an upload does
         return
     try:
         deps.uploads.copy(

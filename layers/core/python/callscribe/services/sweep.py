@@ -11,14 +11,18 @@ from typing import Any
 from callscribe.domain.callbacks import Callback, CallbackState
 from callscribe.domain.credits import Hold
 from callscribe.domain.exchanges import Exchange
+from callscribe.domain.indexed_months import IndexedMonth
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.records import update
+from callscribe.domain.task_marks import DirtyTask
 from callscribe.errors import CallscribeError, Conflict, FailureCode
 from callscribe.ports import Deps, ExecutionState
-from callscribe.services import callbacks, creation, exchanges, jobs, ledger, leftovers
+from callscribe.services import callbacks, creation, exchanges, index_care, indexing, jobs, ledger, leftovers
 from callscribe.services.callbacks import Renderer
 
 log = logging.getLogger(__name__)
+
+_DAY_MS = 86_400_000
 
 RendererOf = Callable[[str], Renderer]  # a dialect's name → its callback renderer
 Each = Callable[[Callable[[Any], str], Iterable[Any]], Iterable[str]]  # `map`, or one that takes several at once
@@ -57,6 +61,8 @@ class _Look:
             Job: lambda job: _sweep_job(deps, job, renderer_of),
             Callback: partial(_sweep_callback, deps),
             Hold: partial(_sweep_hold, deps),
+            DirtyTask: partial(_sweep_change, deps, set()),
+            IndexedMonth: partial(index_care.look, deps),
         }
 
     def at_all(self, each: Each) -> int:
@@ -76,7 +82,9 @@ class _Look:
         return len(due)
 
 
-def _guarded(deps: Deps, record: Job | Callback | Hold | Exchange, action: Callable[[], str]) -> str:
+def _guarded(
+    deps: Deps, record: Job | Callback | Hold | Exchange | DirtyTask | IndexedMonth, action: Callable[[], str]
+) -> str:
     """What was done. One record's trouble must not keep the sweeper from the others: it is looked at again later."""
     try:
         return action()
@@ -188,3 +196,18 @@ def _sweep_hold(deps: Deps, listed: Hold) -> str:
         return "hold_awaits_its_job"
     ledger.release(deps, tenant_id=listed.tenant_id, hold_id=listed.id)
     return "hold_released"
+
+
+def _sweep_change(deps: Deps, asked: set[str], row: DirtyTask) -> str:
+    """A change that the index did not take in has the index asked for again, once for each tenant of a run.
+
+    Each row moves on, or a tenant with thousands of them would hide the others'. The longer one is left the longer it
+    waits for the next look: an index that cannot be written costs a few writes of each row and not one every look.
+    """
+    now_ms = deps.now_ms()
+    if row.tenant_id not in asked:
+        indexing.ask(deps, row.tenant_id)
+        asked.add(row.tenant_id)
+    wait_ms = min(max(now_ms - row.created_at_ms, 1000 * deps.settings.recheck_s), _DAY_MS)
+    deps.store.commit(update(row, due_at_ms=now_ms + wait_ms))
+    return "index_asked"

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from callscribe import names
 from callscribe.adapters.aws.errors import code, pause_s, status, translated
 from callscribe.errors import NotFound, TooLarge, Unavailable
-from callscribe.ports import ObjectInfo
+from callscribe.ports import ObjectInfo, SentAs
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -39,11 +39,17 @@ class S3Objects:
 
     def presign_put(self, key: str, *, expires_s: int) -> str:
         """See `ports.ObjectStore.presign_put`. Only the host is signed, so that any Content-Type may be sent."""
-        return self._presign("put_object", key, expires_s)
+        return self._presign("put_object", expires_s, **self._object(key, None))
 
-    def presign_get(self, key: str, *, expires_s: int) -> str:
-        """See `ports.ObjectStore.presign_get`. The URL dies with the credentials that signed it."""
-        return self._presign("get_object", key, expires_s)
+    def presign_get(self, key: str, *, expires_s: int, sent_as: SentAs | None = None) -> str:
+        """See `ports.ObjectStore.presign_get`. The URL dies with the credentials that signed it.
+
+        Whoever signs needs `s3:GetObject`, for a version `s3:GetObjectVersion`.
+        """
+        how = sent_as or SentAs()
+        headers = {"ResponseContentType": how.media_type, "ResponseContentDisposition": how.disposition}
+        given = {name: value for name, value in headers.items() if value is not None}
+        return self._presign("get_object", expires_s, **self._object(key, how.version_id), **given)
 
     def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo | None:
         """See `ports.ObjectStore.head`."""
@@ -157,8 +163,8 @@ class S3Objects:
         with translated("s3"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*")
 
-    def _presign(self, operation: str, key: str, expires_s: int) -> str:
-        return self._client.generate_presigned_url(operation, Params=self._object(key, None), ExpiresIn=expires_s)
+    def _presign(self, operation: str, expires_s: int, **params: str) -> str:
+        return self._client.generate_presigned_url(operation, Params=params, ExpiresIn=expires_s)
 
     def _object(self, key: str, version_id: str | None) -> dict[str, Any]:
         version = {} if version_id is None else {"VersionId": version_id}

@@ -69,6 +69,30 @@ class SqsWorkQueue:
             self._client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message.receipt)
 
 
+class SqsOrders:
+    """The receiving end of a queue whose messages are JSON objects: a `ports.OrderQueue`."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def receive(self, *, wait_s: int) -> tuple[str, dict[str, object]] | None:
+        """See `ports.OrderQueue.receive`. A message that is no object is left to become a dead letter."""
+        with translated("sqs"):
+            answer = self._client.receive_message(QueueUrl=self._queue_url, WaitTimeSeconds=wait_s)
+        for message in answer.get("Messages", ()):
+            try:
+                return message["ReceiptHandle"], dict(json.loads(message["Body"]))
+            except (ValueError, TypeError):
+                _log.exception("message %s is no order; left to become a dead letter", message["MessageId"])
+        return None
+
+    def delete(self, receipt: str) -> None:
+        """See `ports.OrderQueue.delete`."""
+        with translated("sqs"), _gone_is_fine():
+            self._client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=receipt)
+
+
 class SqsGauge:
     """`ports.QueueGauge`, by the queue's own approximate counts."""
 

@@ -60,7 +60,7 @@ class DynamoStore:
         item = answer.get("Item")
         return None if item is None else items.from_item(kind, item)
 
-    def children(self, kind: type[R], *key_prefix: str | int) -> list[R]:
+    def children(self, kind: type[R], *key_prefix: str | int, limit: int | None = None) -> list[R]:
         """See `ports.Store.children`. Raises ValueError for a prefix of fewer than two values, or of too many."""
         if not 2 <= len(key_prefix) <= len(kind.KEY):
             raise ValueError(f"{kind.__name__} is read by 2 to {len(kind.KEY)} values, not {len(key_prefix)}")
@@ -69,7 +69,8 @@ class DynamoStore:
         if sort_prefix := keys.path(*key_prefix[2:]):
             condition += f" AND begins_with({names.SORT_KEY}, :sk)"
             values[":sk"] = sort_prefix
-        return list(self._query(kind, condition, values, ConsistentRead=True))
+        options = {} if limit is None else {"Limit": limit}  # of one page; together it is islice that ends them
+        return list(islice(self._query(kind, condition, values, ConsistentRead=True, **options), limit))
 
     def listed(self, kind: type[R], tenant_id: str, *, since_ms: int = 0, until_ms: int | None = None) -> Iterator[R]:
         """See `ports.Store.listed`. Raises ValueError for a kind that is not LISTED."""

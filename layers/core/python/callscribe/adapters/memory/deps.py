@@ -11,6 +11,7 @@ from callscribe.adapters.memory.inspector import MemoryInspector
 from callscribe.adapters.memory.objects import MemoryObjects
 from callscribe.adapters.memory.queues import MemoryQueue
 from callscribe.adapters.memory.store import MemoryStore
+from callscribe.adapters.memory.task_index import MemoryTaskIndex
 from callscribe.adapters.memory.task_reports import MemoryTaskReports
 from callscribe.adapters.memory.webhooks import MemoryWebhooks
 from callscribe.adapters.memory.worker_pool import MemoryWorkerPool
@@ -31,6 +32,10 @@ class CountedBytes:
         return hashlib.shake_256(str(next(self._numbers)).encode()).digest(size)
 
 
+def _any_token(token: str, *, address: str) -> bool:  # noqa: ARG001 - the port's
+    return bool(token.strip())
+
+
 def memory_deps(**overrides: Any) -> Deps:
     """Fresh fakes in a frozen Deps; `overrides` by field name. Raises TypeError for a field that Deps lacks.
 
@@ -45,12 +50,16 @@ def memory_deps(**overrides: Any) -> Deps:
         "redeliveries": MemoryExecutions(),
         "callback_queue": MemoryQueue(now_ms),
         "fetch_queue": MemoryQueue(now_ms),
+        "video_queue": MemoryQueue(now_ms),
+        "index_queue": MemoryQueue(now_ms, equal_once=True),
+        "task_index": MemoryTaskIndex(),
         "task_reports": MemoryTaskReports(),
         "work_gauge": MemoryQueue(now_ms),
         "worker_pool": MemoryWorkerPool(),
         "webhooks": MemoryWebhooks(),
         "downloader": MemoryDownloads(),
         "inspector": MemoryInspector(),
+        "captcha": _any_token,
         "keyring": KEYRING,
         "settings": Settings(stage="local", public_base_url="https://callscribe.example"),
         "now_ms": now_ms,

@@ -24,12 +24,16 @@ PORTS = (
     "redeliveries",
     "callback_queue",
     "fetch_queue",
+    "video_queue",
+    "index_queue",
+    "task_index",
     "task_reports",
     "work_gauge",
     "worker_pool",
     "webhooks",
     "downloader",
     "inspector",
+    "captcha",
 )
 
 

@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from callscribe.errors import NotFound, TooLarge
-from callscribe.ports import ObjectInfo
+from callscribe.ports import ObjectInfo, SentAs
 
 
 class UrlRefused(Exception):
@@ -25,17 +26,21 @@ class MemoryObjects:
         self._versioned = versioned
         self._lock = threading.RLock()
         self._versions: dict[str, dict[str, bytes]] = {}  # key → version id → body, oldest first
-        self._grants: dict[str, tuple[str, str, int]] = {}  # URL → method, key, expiry in milliseconds
+        self._grants: dict[str, tuple[str, str, int, SentAs]] = {}  # URL → method, key, expiry in ms, how
         self._written = 0
         self.other_buckets: dict[str, MemoryObjects] = {}
 
     def presign_put(self, key: str, *, expires_s: int) -> str:
         """See `ports.ObjectStore.presign_put`; `upload` accepts it."""
-        return self._presign("PUT", key, expires_s)
+        return self._presign("PUT", key, expires_s, SentAs())
 
-    def presign_get(self, key: str, *, expires_s: int) -> str:
-        """See `ports.ObjectStore.presign_get`; `fetch` accepts it."""
-        return self._presign("GET", key, expires_s)
+    def presign_get(self, key: str, *, expires_s: int, sent_as: SentAs | None = None) -> str:
+        """See `ports.ObjectStore.presign_get`; `fetch` accepts it, and `sent_as` tells how it would be sent."""
+        return self._presign("GET", key, expires_s, sent_as or SentAs())
+
+    def sent_as(self, url: str) -> SentAs:
+        """How an object is sent by a URL that reads it. Raises UrlRefused."""
+        return self._granted("GET", url)[1]
 
     def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo | None:
         """See `ports.ObjectStore.head`."""
@@ -109,28 +114,31 @@ class MemoryObjects:
 
     def upload(self, url: str, body: bytes) -> str | None:
         """PUT to a presigned URL; the new version's id. Raises UrlRefused."""
-        return self.put(self._granted("PUT", url), body)
+        return self.put(self._granted("PUT", url)[0], body)
 
     def fetch(self, url: str) -> bytes:
         """GET by a presigned URL. Raises UrlRefused, and NotFound where the object is missing."""
-        return self.read(self._granted("GET", url))
+        key, how = self._granted("GET", url)
+        return self.read(key, version_id=how.version_id)
 
     def keys(self) -> list[str]:
         """Every key in use, sorted."""
         with self._lock:
             return sorted(self._versions)
 
-    def _presign(self, method: str, key: str, expires_s: int) -> str:
+    def _presign(self, method: str, key: str, expires_s: int, sent_as: SentAs) -> str:
         expires_ms = self._now_ms() + expires_s * 1000
-        url = f"https://{self._bucket}.s3.memory.example/{quote(key)}?method={method}&expires_at_ms={expires_ms}"
-        self._grants[url] = (method, key, expires_ms)
+        asked = {"method": method, "expires_at_ms": expires_ms, **asdict(sent_as)}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        url = f"https://{self._bucket}.s3.memory.example/{quote(key)}?{query}"
+        self._grants[url] = (method, key, expires_ms, sent_as)
         return url
 
-    def _granted(self, method: str, url: str) -> str:
-        granted, key, expires_ms = self._grants.get(url, ("", "", 0))
+    def _granted(self, method: str, url: str) -> tuple[str, SentAs]:
+        granted, key, expires_ms, sent_as = self._grants.get(url, ("", "", 0, SentAs()))
         if granted != method or self._now_ms() >= expires_ms:
             raise UrlRefused(f"{method} by this URL is not, or no longer, allowed")
-        return key
+        return key, sent_as
 
     def _find(self, key: str, version_id: str | None) -> tuple[str, bytes] | None:
         versions = self._versions.get(key, {})

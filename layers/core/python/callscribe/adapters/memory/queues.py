@@ -1,5 +1,6 @@
-"""A standard queue: at least once, in no promised order, hidden while somebody works on it."""
+"""A queue: at least once, in no promised order, hidden while somebody works on it; if it is FIFO, equal ones once."""
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from callscribe.ports import QueueDepth, WorkMessage
 
 Body = dict[str, str | int | float]
 _log = logging.getLogger(__name__)
+_EQUAL_MS = 300_000
 
 
 @dataclass(slots=True, eq=False)
@@ -20,7 +22,11 @@ class _Entry:
 
 
 class MemoryQueue:
-    """Both ends of a queue and its gauge: `Sender`, `WorkQueue`, `QueueGauge`; `take` does what a trigger does."""
+    """Both ends of a queue and its gauge: `Sender`, `WorkQueue`, `QueueGauge`; `take` does what a trigger does.
+
+    Messages come `delay_s` after they were sent. `equal_once`: of equal ones of five minutes the first alone is taken,
+    even where it is gone by then, as a FIFO queue does by its messages' content.
+    """
 
     def __init__(
         self,
@@ -28,10 +34,15 @@ class MemoryQueue:
         *,
         visibility_s: int = names.WORK_MESSAGE_VISIBILITY_S,
         max_receives: int | None = None,
+        delay_s: int = 0,
+        equal_once: bool = False,
     ) -> None:
         self._now_ms = now_ms
         self._visibility_ms = visibility_s * 1000
         self._max_receives = max_receives
+        self._delay_ms = delay_s * 1000
+        self._equal_once = equal_once
+        self._sent_ms: dict[str, int] = {}
         self._lock = threading.Lock()
         self._entries: list[_Entry] = []
         self._receipts = 0
@@ -40,7 +51,9 @@ class MemoryQueue:
     def send(self, message: Mapping[str, str | int | float]) -> None:
         """See `ports.Sender.send`."""
         with self._lock:
-            self._entries.append(_Entry(dict(message), self._now_ms()))
+            if self._equal_once and self._known(dict(message)):
+                return
+            self._entries.append(_Entry(dict(message), self._now_ms() + self._delay_ms))
 
     def receive(self, *, max_messages: int, wait_s: int) -> list[WorkMessage]:
         """See `ports.WorkQueue.receive`; never waits. A message that is no work stays until it is a dead letter."""
@@ -81,6 +94,13 @@ class MemoryQueue:
         """The bodies of all messages that are neither deleted nor dead, hidden ones included."""
         with self._lock:
             return [entry.body for entry in self._entries]
+
+    def _known(self, body: Body) -> bool:
+        key, now_ms = json.dumps(body), self._now_ms()
+        known = now_ms - self._sent_ms.get(key, -_EQUAL_MS) < _EQUAL_MS
+        if not known:
+            self._sent_ms[key] = now_ms
+        return known
 
     def _visible(self) -> list[_Entry]:
         return [entry for entry in self._entries if entry.visible_at_ms <= self._now_ms()]

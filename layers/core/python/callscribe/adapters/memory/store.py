@@ -30,14 +30,14 @@ class MemoryStore:
         with self._lock:
             return self._records(kind).get(key)
 
-    def children(self, kind: type[R], *key_prefix: str | int) -> list[R]:
+    def children(self, kind: type[R], *key_prefix: str | int, limit: int | None = None) -> list[R]:
         """See `ports.Store.children`. Raises ValueError for a prefix of fewer than two values, or of too many."""
         size = len(key_prefix)
         if not 2 <= size <= len(kind.KEY):
             raise ValueError(f"{kind.__name__} is read by 2 to {len(kind.KEY)} values, not {size}")
         with self._lock:
             found = {key: record for key, record in self._records(kind).items() if key[:size] == key_prefix}
-        return [found[key] for key in sorted(found)]
+        return [found[key] for key in sorted(found)[:limit]]
 
     def listed(self, kind: type[R], tenant_id: str, *, since_ms: int = 0, until_ms: int | None = None) -> Iterator[R]:
         """See `ports.Store.listed`. Raises ValueError for a kind that is not LISTED."""

@@ -1,21 +1,26 @@
 """One file of the index: the tasks that a tenant made in one month.
 
-A task's words stand in a contentless full-text index under a number of their own: such an index cannot forget, so a
-task whose words changed gets a new number, and the old one finds nothing that is still there.
+A task's words stand in a contentless full-text index under a number of their own. Such an index forgets only what it
+is told again; the words of a task that went, or was changed, are therefore read from the index itself. Of a task that
+went the version stays, so that nobody who comes late with an older one brings it back. A task that said nothing
+stands in it nowhere.
 """
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from callscribe.adapters.sqlite import query
-from callscribe.domain.tasks import EVERYTHING, LABELS, Criteria, TaskRow, TaskStatus, TaskType
+from callscribe.adapters.sqlite.trouble import Damaged, told_apart
+from callscribe.domain.tasks import DAY_MS, EVERYTHING, LABELS, Criteria, TaskRow, TaskStatus, TaskType, folded
 
 SCHEMA_VERSION = 1
+NOTHING: Final[Mapping[int, int]] = {}
 _LABEL_COLUMNS = tuple(f"{label}_id" for label in LABELS)
 # What criteria ask for stands in narrow rows, so that a query reads little; what is only shown, beside them.
 _ASKED = (
@@ -27,6 +32,8 @@ _SHOWN = (
     *("code", "created_at_ms", "version", "file_name", "operator_name", "call_date"),
     *("error_message", "directory_id", "report_type"),
 )
+_WORDS = f"CREATE VIRTUAL TABLE words USING fts5(said, content='', tokenize='{query.TOKENIZER}')"
+_NO_WORDS: Final = 0  # in place of a words_row, which are counted from 1
 _SCHEMA = f"""
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY, type TEXT NOT NULL, status TEXT NOT NULL, updated_at_ms INTEGER NOT NULL,
@@ -48,7 +55,8 @@ CREATE TABLE answers (
 ) WITHOUT ROWID;
 CREATE INDEX tags_of_task ON tags (task_id);
 CREATE INDEX answers_of_task ON answers (task_id);
-CREATE VIRTUAL TABLE words USING fts5(said, content='', tokenize='{query.TOKENIZER}');
+CREATE TABLE gone (id INTEGER PRIMARY KEY, version INTEGER NOT NULL);
+{_WORDS};
 CREATE TABLE counters (words_row INTEGER NOT NULL);
 INSERT INTO counters VALUES (0);
 PRAGMA user_version = {SCHEMA_VERSION};
@@ -57,28 +65,59 @@ PRAGMA user_version = {SCHEMA_VERSION};
 _ASKED_COLUMNS = (*_ASKED, "operator_folded", "words_row")
 _SHOWN_COLUMNS = ("id", *_SHOWN, "tags_json", "answers_json", "words_digest")
 _READ = (*_ASKED, *_SHOWN, "tags_json", "answers_json")
-_HIDDEN = "t.id NOT IN (SELECT value FROM json_each(?))"
+_KNOWN = """
+SELECT id, version FROM shown WHERE id IN (SELECT value FROM json_each(:ids))
+UNION ALL SELECT id, version FROM gone WHERE id IN (SELECT value FROM json_each(:ids))
+"""
+# Kept by SQLite, which has room on disk: what a thousand tasks said is more than Python should hold.
+_ERASED = """
+CREATE TEMP TABLE erased AS SELECT doc, group_concat(term, ' ') AS said FROM temp.said
+WHERE doc BETWEEN ? AND ? AND doc IN (SELECT value FROM json_each(?)) GROUP BY doc
+"""
+_EPOCH_JULIAN_DAY: Final = 2_440_587.5  # of 1970-01-01, at midnight
+# The same days as `TaskRow.day`: whole ones, rounded down before 1970 as well.
+_DAYS = f"""
+SELECT coalesce(day_given, (moment - iif(moment < 0, {DAY_MS - 1}, 0)) / {DAY_MS}) AS day, count(*) FROM (
+    SELECT CAST(julianday(call_date) - {_EPOCH_JULIAN_DAY} AS INTEGER) AS day_given,
+        coalesce(call_at_ms, created_at_ms) AS moment
+    FROM tasks t JOIN shown USING (id) WHERE type = ? AND {{}}
+) GROUP BY day
+"""
 
+_Values = Sequence[Any] | Mapping[str, Any]  # of placeholders, as sqlite3 takes them
 Place = tuple[int, int]  # time of the last change, id: the order of every list, backwards
 
 
 class MonthFile:
-    """An open file, or one in memory where `path` is None; a context manager. Raises sqlite3.DatabaseError for rubbish.
+    """An open file, or one in memory where `path` is None; a context manager. Everything raises as `told_apart` does.
 
     A file is written by one process at a time, and read by none while it is: what is read are copies. Threads may
     share it if they take turns.
     """
 
     def __init__(self, path: Path | None = None) -> None:
+        self._path = path
         is_new = path is None or not path.exists()
-        self._database = sqlite3.connect(
-            ":memory:" if path is None else path, isolation_level=None, check_same_thread=False
-        )
-        if is_new:
-            self._database.executescript(_SCHEMA)
-        elif self._one("PRAGMA user_version") != SCHEMA_VERSION:
+        with told_apart(path):
+            self._database = sqlite3.connect(
+                ":memory:" if path is None else path, isolation_level=None, check_same_thread=False
+            )
+        try:
+            self._prepare(is_new=is_new)
+        except BaseException:
             self.close()
-            raise sqlite3.DatabaseError(f"an index file of another version than {SCHEMA_VERSION}: rebuild it")
+            raise
+
+    def _prepare(self, *, is_new: bool) -> None:
+        # What is deleted is overwritten; and a draft that a crash may cost need not reach the disk before it is sent.
+        with told_apart(self._path):
+            self._database.executescript(
+                "PRAGMA secure_delete = ON; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY"
+            )
+            if is_new:
+                self._database.executescript(_SCHEMA)
+        if (version := self._one("PRAGMA user_version")) != SCHEMA_VERSION:
+            raise Damaged(self._path, f"an index file of version {version}, not {SCHEMA_VERSION}: rebuild it")
 
     def __enter__(self) -> Self:
         return self
@@ -92,81 +131,164 @@ class MonthFile:
         """Give the file back."""
         self._database.close()
 
-    def put(self, rows: Iterable[TaskRow], *, gone: Iterable[int] = ()) -> None:
+    def put(self, rows: Iterable[TaskRow], *, gone: Mapping[int, int] = NOTHING) -> None:
         """Take in rows, each of which replaces an older version of itself, and forget tasks; all or nothing.
 
-        A row that is not newer than the one that is there changes nothing.
+        A row that is not newer than the one that is there changes nothing. `gone`: ids, and since which version.
         """
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            for row in rows:
-                self._put(row)
-            for task_id in gone:
-                self._forget(task_id)
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+        with self._transaction():
+            outdated = [self._put(row) for row in rows]
+            outdated += [self._bury(task_id, version) for task_id, version in gone.items()]
+            self._erase_words([words_row for words_row in outdated if words_row])
+
+    def drop_words(self) -> bool:
+        """Forget what was said in all of its tasks, and make the file as small as that leaves it; whether it was more.
+
+        Those that are put in later have their words again.
+        """
+        if not self._one("SELECT EXISTS (SELECT 1 FROM tasks WHERE words_row)"):
+            return False
+        with self._transaction():
+            self._database.execute("DROP TABLE words")
+            self._database.execute(_WORDS)
+            self._database.execute("UPDATE tasks SET words_row = ?", (_NO_WORDS,))
+            self._database.execute("UPDATE shown SET words_digest = ?", (_digest(""),))
+        with told_apart(self._path):
+            self._database.execute("VACUUM")
+        return True
 
     def matches(self, criteria: Criteria, hidden: Collection[int] = (), *, limit: int) -> tuple[int, list[Place]]:
         """How many tasks fit, those with a hidden id left out, and where the first of them stand, at most `limit`."""
         where = _where(criteria, hidden)
         if criteria != EVERYTHING:  # whoever counts them must look at all of them: once is enough
-            found = self._database.execute(f"SELECT updated_at_ms, id FROM tasks t WHERE {where.sql}", where.values)
+            found = self._all(f"SELECT updated_at_ms, id FROM tasks t WHERE {where.sql}", where.values)
             places = sorted(found, reverse=True)
             return len(places), places[:limit]
         sql = f"SELECT updated_at_ms, id FROM tasks t WHERE {where.sql} ORDER BY updated_at_ms DESC, id DESC LIMIT ?"
         total = self._one(f"SELECT count(*) FROM tasks t WHERE {where.sql}", *where.values)
-        return int(total), self._database.execute(sql, (*where.values, limit)).fetchall()
+        return int(total), self._all(sql, (*where.values, limit))
+
+    def highest(self, hidden: Collection[int] = (), *, limit: int) -> list[int]:
+        """The highest ids of tasks, those that are hidden left out."""
+        where = _where(EVERYTHING, hidden)
+        sql = f"SELECT id FROM tasks t WHERE {where.sql} ORDER BY id DESC LIMIT ?"
+        return [task_id for (task_id,) in self._all(sql, (*where.values, limit))]
+
+    def days(self, hidden: Collection[int] = ()) -> dict[int, int]:
+        """How many calls there were on each day, counted from 1970-01-01, those with a hidden id left out."""
+        where = _where(EVERYTHING, hidden)
+        return dict(self._all(_DAYS.format(where.sql), (TaskType.CALL, *where.values)))
 
     def rows(self, ids: Collection[int]) -> dict[int, TaskRow]:
         """The tasks of these ids, without their words."""
         wanted = "t.id IN (SELECT value FROM json_each(?))"
         sql = f"SELECT {', '.join(_READ)} FROM tasks t JOIN shown USING (id) WHERE {wanted}"
-        found = self._database.execute(sql, (json.dumps(list(ids)),))
+        found = self._all(sql, (json.dumps(list(ids)),))
         return {values[0]: _restored(values) for values in found}
 
     def versions(self) -> dict[int, int]:
         """The version of every task in it, by id."""
-        return dict(self._database.execute("SELECT id, version FROM shown"))
+        return dict(self._all("SELECT id, version FROM shown"))
 
-    def _put(self, row: TaskRow) -> None:
-        digest = hashlib.sha256(row.words.encode()).digest()
-        sql = "SELECT version, words_digest, words_row FROM shown JOIN tasks USING (id) WHERE id = ?"
-        known = self._database.execute(sql, (row.id,)).fetchone()
-        if known is not None and known[0] >= row.version:
-            return
-        words_row = known[2] if known is not None and known[1] == digest else self._add_words(row.words)
-        if known is not None:
+    def gone(self) -> dict[int, int]:
+        """Since which version each task is gone that once was in it, by id."""
+        return dict(self._all("SELECT id, version FROM gone"))
+
+    def known(self, ids: Collection[int]) -> dict[int, int]:
+        """The versions of those of these tasks that are, or were, in it."""
+        return dict(self._all(_KNOWN, {"ids": json.dumps(list(ids))})) if ids else {}
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with told_apart(self._path):
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self._database.in_transaction:  # SQLite ends some by itself
+                    self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    def _put(self, row: TaskRow) -> int | None:
+        """The number of the words that the row had before, if they are others now."""
+        version, said_before, row_before = self._stands(row.id)
+        if version >= row.version:
+            return None
+        digest = _digest(row.words)
+        words_row = row_before if said_before == digest else self._add_words(row.words)
+        if row_before is not None:
             self._forget(row.id)
         self._insert("tasks", _ASKED_COLUMNS, [(*_asked(row), words_row)])
         self._insert("shown", _SHOWN_COLUMNS, [(*_shown(row), digest)])
-        tags = {(tag.strip().casefold(), row.id) for tag in row.tags}
+        tags = {(folded(tag), row.id) for tag in row.tags}
         self._insert("tags", ("tag_folded", "task_id"), sorted(tags))
-        answers = {(question, answer.strip().casefold(), row.id) for question, answer in row.answers}
+        answers = {(question, folded(answer), row.id) for question, answer in row.answers}
         self._insert("answers", ("checklist_id", "answer_folded", "task_id"), sorted(answers))
+        return None if words_row == row_before else row_before
 
     def _insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
         self._database.executemany(sql, rows)
+
+    def _bury(self, task_id: int, version: int) -> int | None:
+        """The number of the words that it had."""
+        known, _, words_row = self._stands(task_id)
+        if known >= version:
+            return None
+        self._forget(task_id)
+        self._database.execute("REPLACE INTO gone (id, version) VALUES (?, ?)", (task_id, version))
+        return words_row
+
+    def _stands(self, task_id: int) -> tuple[int, bytes | None, int | None]:
+        """A task's version (-1 for none), and the digest and number of its words; neither of one that is gone."""
+        sql = "SELECT version, words_digest, words_row FROM shown JOIN tasks USING (id) WHERE id = ?"
+        found = self._database.execute(sql, (task_id,)).fetchone()
+        gone = self._database.execute("SELECT version FROM gone WHERE id = ?", (task_id,)).fetchone()
+        return found or (*(gone or (-1,)), None, None)
+
+    def _erase_words(self, words_rows: Collection[int]) -> None:
+        """Leave no trace of them: whoever deletes a task deletes what was said.
+
+        Reads the whole index of words, once for all of them, and writes it anew.
+        """
+        if not words_rows:
+            return
+        self._database.execute("CREATE VIRTUAL TABLE temp.said USING fts5vocab(main, words, instance)")
+        limits = (min(words_rows), max(words_rows))  # are quicker to judge by than the list
+        self._database.execute(_ERASED, (*limits, json.dumps(list(words_rows))))
+        self._database.execute("INSERT INTO words (words, rowid, said) SELECT 'delete', doc, said FROM temp.erased")
+        self._database.execute("DROP TABLE temp.erased")
+        self._database.execute("DROP TABLE temp.said")
+        self._database.execute("INSERT INTO words (words) VALUES ('optimize')")  # until then they only do not count
 
     def _forget(self, task_id: int) -> None:
         for table, column in (("tasks", "id"), ("shown", "id"), ("tags", "task_id"), ("answers", "task_id")):
             self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (task_id,))
 
     def _add_words(self, words: str) -> int:
+        if not words:
+            return _NO_WORDS
         words_row = int(self._one("UPDATE counters SET words_row = words_row + 1 RETURNING words_row"))
         self._database.execute("INSERT INTO words (rowid, said) VALUES (?, ?)", (words_row, words))
         return words_row
 
     def _one(self, sql: str, *values: object) -> Any:
-        return self._database.execute(sql, values).fetchone()[0]
+        return self._all(sql, values)[0][0]
+
+    def _all(self, sql: str, values: _Values = ()) -> list[Any]:
+        with told_apart(self._path):
+            return self._database.execute(sql, values).fetchall()
+
+
+def _digest(words: str) -> bytes:
+    return hashlib.sha256(words.encode()).digest()
 
 
 def _where(criteria: Criteria, hidden: Collection[int]) -> query.Where:
     where = query.where(criteria)
     if hidden:
-        where.add(_HIDDEN, json.dumps(list(hidden)))
+        where.add("t.id NOT IN (SELECT value FROM json_each(?))", json.dumps(list(hidden)))
     return where
 
 
@@ -175,7 +297,7 @@ def _asked(row: TaskRow) -> Iterator[object]:
     plain = _ASKED[: -len(_LABEL_COLUMNS)]
     yield from (getattr(row, name) for name in plain)
     yield from (row.labels.get(label) for label in LABELS)
-    yield None if row.operator_name is None else row.operator_name.casefold()
+    yield None if row.operator_name is None else folded(row.operator_name)
 
 
 def _shown(row: TaskRow) -> Iterator[object]:

@@ -1,9 +1,10 @@
 """Criteria as SQL over one file's `tasks t`."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from callscribe.domain.tasks import LABELS, Criteria, Range
+from callscribe.domain.tasks import LABELS, MOST_INTEGER, Criteria, Range, folded, storable
 
 TOKENIZER = "unicode61 remove_diacritics 2"
 
@@ -18,7 +19,7 @@ class Where:
     def add(self, condition: str, *values: object) -> None:
         """One more condition."""
         self.conditions.append(condition)
-        self.values += values
+        self.values += map(_bound, values)
 
     def one_of(self, column: str, wanted: Sequence[object]) -> None:
         """The column holds one of these; no condition for none."""
@@ -52,8 +53,8 @@ def where(criteria: Criteria) -> Where:
     found.within("t.call_at_ms", criteria.called)
     for column in ("script_alignment", "satisfaction", "politeness", "length_min"):
         found.within(f"t.{column}", getattr(criteria, column))
-    if criteria.operator:
-        found.add("instr(t.operator_folded, ?) > 0", criteria.operator.casefold())
+    if operator := folded(criteria.operator or ""):
+        found.add("instr(t.operator_folded, ?) > 0", operator)
     _add_tags(found, criteria)
     _add_answers(found, criteria)
     _add_words(found, criteria)
@@ -86,8 +87,15 @@ def _add_words(found: Where, criteria: Criteria) -> None:
         found.add("t.words_row IN (SELECT rowid FROM words WHERE words MATCH ?)", match)
 
 
+def _bound(value: object) -> object:
+    """What SQLite takes for the value: no integer of more than 64 bits, and no half of a character, equals anything."""
+    if isinstance(value, int) and abs(value) > MOST_INTEGER:
+        return math.inf if value > 0 else -math.inf
+    return storable(value) if isinstance(value, str) else value
+
+
 def _folded(texts: Iterable[str]) -> list[str]:
-    return sorted({text.strip().casefold() for text in texts})
+    return sorted(set(map(folded, texts)))
 
 
 def _marks(values: Sequence[object]) -> str:

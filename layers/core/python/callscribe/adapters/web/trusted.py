@@ -7,6 +7,7 @@ Everything that a stranger may have written goes through the guard beside this m
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ import httpx
 from callscribe.errors import Invalid, OutboundFailed
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,15 @@ def trusted_client(base_url: str, *, timeout_s: float = 60.0, connect_timeout_s:
             max_redirects=3,
         )
     )
+
+
+def put_file(url: str, path: Path) -> None:
+    """PUT a file to a presigned URL of our own, streamed from disk. Raises OutboundFailed (`status` for a refusal)."""
+    headers = {"content-length": str(path.stat().st_size)}
+    with trusted_client(f"{urlsplit(url).scheme}://{urlsplit(url).netloc}") as client, path.open("rb") as file:
+        reply = client.request("PUT", url, headers=headers, content=iter(lambda: file.read(_BLOCK_BYTES), b""))
+    if reply.status >= 300:
+        raise OutboundFailed("status", f"the storage answered {reply.status}")
 
 
 def _host(url: str, client: httpx.Client) -> str:

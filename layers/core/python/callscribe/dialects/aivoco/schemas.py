@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from callscribe.dialects.aivoco.mapping import ALIASES, DEFAULT_MEDIA_TYPE, MEDIA_TYPES
 from callscribe.dialects.front import Malformed
+from callscribe.dialects.omitting import no_default
 
 
 class Wire(BaseModel):
@@ -69,29 +70,24 @@ class PaymentRefusal(Refusal):
     required_units: float = Field(
         default=0.0,
         description="For a key that pays with admin units.",
-        json_schema_extra=lambda schema: _omittable(schema),
+        json_schema_extra=no_default,
     )
     required_credits: float = Field(
         default=0.0,
         description="What the audio costs: credits or, where the user has prepaid seconds, seconds.",
-        json_schema_extra=lambda schema: _omittable(schema),
+        json_schema_extra=no_default,
     )
     current_credits: float = Field(
         default=0.0,
         description="What is there: credits or, where the user has prepaid seconds, seconds.",
-        json_schema_extra=lambda schema: _omittable(schema),
+        json_schema_extra=no_default,
     )
 
 
 class WaitRefusal(Refusal):
     """Not ready yet (`job_id`), or a service did not answer. The same request sent again gets the same job's answer."""
 
-    job_id: str = Field(default="", json_schema_extra=lambda schema: _omittable(schema))
-
-
-def _omittable(schema: dict[str, Any]) -> None:
-    """A field that an answer may leave out has no default."""
-    schema.pop("default", None)
+    job_id: str = Field(default="", json_schema_extra=no_default)
 
 
 def read_request(fields: dict[str, Any]) -> TranscribeRequest:

@@ -2,8 +2,6 @@
 
 import base64
 import binascii
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, Final
@@ -13,7 +11,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from callscribe import exports, names
-from callscribe.dialects import answers
+from callscribe.dialects import answers, sending
 from callscribe.dialects.answers import json_response
 from callscribe.dialects.front import (
     Access,
@@ -39,6 +37,7 @@ from callscribe.dialects.mor.schemas import (
     TranscriptionRequest,
     UsageAnswer,
 )
+from callscribe.dialects.sending import File
 from callscribe.domain.accounts import Scope, Tenant, well_formed
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
@@ -128,7 +127,7 @@ def build(deps: Deps) -> Front:
         resolver=resolver(deps),
         routes=ROUTES,
         admit=partial(_admit, deps),
-        refuse=partial(_refuse, deps),
+        refuse=lambda error, _call: _refuse(deps, error),
         decorate=_decorate,
         now_ms=deps.now_ms,
         inline_body_bytes=deps.settings.inline_body_bytes,
@@ -445,7 +444,7 @@ def _download(deps: Deps, call: Call, given: str, name: str) -> Response[Any]:
     mapping.require_format(name)
     job = _job(deps, call, given)
     body = mapping.download(job, _found(deps, job), name)
-    disposition = f'attachment; filename="{mapping.filename(job, name)}"'
+    disposition = sending.attachment(mapping.filename(job, name))
     return _sent(deps, call, job, body, name, {"Content-Disposition": disposition})
 
 
@@ -458,28 +457,11 @@ def _found(deps: Deps, job: Job) -> Transcript:
 
 
 def _sent(deps: Deps, call: Call, job: Job, body: bytes, name: str, headers: dict[str, str]) -> Response[Any]:
-    """The bytes themselves or, where they are too many for the way of this request, a redirect to them."""
-    media_type = exports.MEDIA_TYPES[name]
-    is_text = name != "docx"
-    if _size_bytes(body, is_text=is_text) <= call.max_answer_bytes:
-        return Response(200, media_type, body.decode() if is_text else body, headers=headers)
-    key = f"{job.results_prefix}{hashlib.sha256(body).hexdigest()[:32]}/{mapping.filename(job, name)}"
-    deps.results.put_if_absent(key, body, content_type=media_type)
+    file = File(mapping.filename(job, name), exports.MEDIA_TYPES[name], body, is_text=name != "docx")
     try:
-        jobs.find(deps, tenant_id=job.tenant_id, job_id=job.id)
-    except NotFound:  # it was deleted meanwhile: nothing of it may stay
-        deps.results.erase(job.results_prefix)
-        raise NotFound("no such transcription") from None
-    url = deps.results.presign_get(key, expires_s=deps.settings.result_url_s)
-    return Response(302, "text/plain", "", headers={"Location": url})
-
-
-def _size_bytes(body: bytes, *, is_text: bool) -> int:
-    """What counts towards the limits on an answer: a Lambda hands out text as a JSON string, with its escapes.
-
-    The limits leave room for the base64 of what is no text.
-    """
-    return len(json.dumps(body.decode(), ensure_ascii=False).encode()) if is_text else len(body)
+        return sending.sent(deps, call, job, file, headers)
+    except NotFound as error:
+        raise NotFound("no such transcription") from error
 
 
 def _refuse(deps: Deps, error: Exception) -> dict[str, Any]:

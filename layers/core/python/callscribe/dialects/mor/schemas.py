@@ -5,21 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from callscribe.dialects.mor.mapping import CANCELLED, DELETED, STATUS
+from callscribe.dialects.omitting import omittable
 from callscribe.domain.roles import CallFacts, Direction
 
 _MAX_CHARACTERS = 200  # of a name; a transcript's records are small
 _STATUS_WORDS: list[Any] = list(dict.fromkeys(STATUS.values()))
 
 CallId = Annotated[str, Field(max_length=128)] | int
-
-
-def _omittable(description: str) -> Any:
-    """A field that an answer may leave out; it is never null."""
-    return Field(default=None, description=description, json_schema_extra=_no_default)
-
-
-def _no_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
 
 
 class Wire(BaseModel):
@@ -157,14 +149,14 @@ class StatusAnswer(Ids):
     finished_at: str | None
     duration: float | None = Field(description="Of the recording, in seconds, once it is known.")
     language: str | None = Field(description="As it was asked for; null: the engine decides.")
-    error: Failure = _omittable("Only of a transcription that failed.")
+    error: Failure = omittable("Only of a transcription that failed.")
 
 
 class CreatedAnswer(StatusAnswer):
     """M-08. The new transcription."""
 
-    upload_url: str = _omittable("Where the audio goes by one PUT, where the request named none.")
-    upload_expires_in: int = _omittable("For how many seconds.")
+    upload_url: str = omittable("Where the audio goes by one PUT, where the request named none.")
+    upload_expires_in: int = omittable("For how many seconds.")
 
 
 class DeletedAnswer(Ids):
@@ -191,7 +183,7 @@ class SegmentAnswer(Wire):
     role: Literal["agent", "customer"]
     text: str
     confidence: float | None = Field(description="In [0, 1], on the engine's own scale.")
-    words: list[WordAnswer] = _omittable("Missing in callbacks.")
+    words: list[WordAnswer] = omittable("Missing in callbacks.")
 
 
 class Heard(StatusAnswer):
@@ -212,12 +204,12 @@ class TranscriptAnswer(Heard):
 class Callback(StatusAnswer):
     """What is posted to `callback_url`, with the three headers of Standard Webhooks."""
 
-    engine: str = _omittable("Missing where it failed, as the fields below.")
-    role_confidence: float = _omittable("In [0, 1].")
-    role_source: str = _omittable("channel, metadata or evidence.")
-    text: str = _omittable("All that was said.")
-    segments: list[SegmentAnswer] = _omittable("The same with times, speakers and roles.")
-    transcription_url: str = _omittable("In place of text and segments that are too large to stand here.")
+    engine: str = omittable("Missing where it failed, as the fields below.")
+    role_confidence: float = omittable("In [0, 1].")
+    role_source: str = omittable("channel, metadata or evidence.")
+    text: str = omittable("All that was said.")
+    segments: list[SegmentAnswer] = omittable("The same with times, speakers and roles.")
+    transcription_url: str = omittable("In place of text and segments that are too large to stand here.")
 
 
 class Refusal(Wire):

@@ -100,7 +100,7 @@ def build(deps: Deps) -> Front:
         resolver=resolver(deps),
         routes=ROUTES,
         admit=partial(_admit, deps),
-        refuse=_refuse,
+        refuse=lambda error, _call: _refuse(error),
         decorate=_decorate,
         now_ms=deps.now_ms,
     )

@@ -1,22 +1,11 @@
 """The contract's bodies on the wire. Requests are checked by these; answers are described by them."""
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from callscribe.dialects.omitting import omittable
 from callscribe.dialects.presign.mapping import ALIASES, COMPLETED, ERROR, MEDIA_TYPES, PENDING, SUBTITLED_CHARACTERS
 from callscribe.domain.transcripts import SCHEMA
-
-
-def _omittable(description: str, **extra: Any) -> Any:
-    """A field that an answer may leave out; it is never null."""
-    return Field(default=None, description=description, json_schema_extra=lambda schema: _no_default(schema, extra))
-
-
-def _no_default(schema: dict[str, Any], extra: dict[str, Any]) -> None:
-    schema.pop("default", None)
-    schema.update(extra)
 
 
 class Wire(BaseModel):
@@ -67,7 +56,7 @@ class TranscriptionSegment(Wire):
     text: str
     start: float
     end: float
-    speaker: str = _omittable("The speaker's number; missing where it is not known.")
+    speaker: str = omittable("The speaker's number; missing where it is not known.")
 
 
 class Failure(Wire):
@@ -84,15 +73,15 @@ class TranscriptionAnswer(Wire):
     transcription: list[TranscriptionSegment]
     processing_status: str = Field(json_schema_extra={"enum": [PENDING, COMPLETED, ERROR]})
     transcription_status: str = Field(json_schema_extra={"enum": [PENDING, COMPLETED, ERROR]})
-    vtt_transcription: str = _omittable(
+    vtt_transcription: str = omittable(
         f"The same as WebVTT; missing for a text of more than {SUBTITLED_CHARACTERS} characters,"
         " and where it would make the answer too large."
     )
-    transcription_url: str = _omittable(_LINK, format="uri")
-    error_message: str = _omittable("Code and reason of a failure.")
-    error: Failure = _omittable("Code and reason of a failure, apart.")
-    engine: str = _omittable("The speech engine that made the transcript.")
-    language: str = _omittable("The language of the speech; `und` where it is not known.")
+    transcription_url: str = omittable(_LINK, format="uri")
+    error_message: str = omittable("Code and reason of a failure.")
+    error: Failure = omittable("Code and reason of a failure, apart.")
+    engine: str = omittable("The speech engine that made the transcript.")
+    language: str = omittable("The language of the speech; `und` where it is not known.")
 
 
 class StoredWord(BaseModel):
@@ -146,7 +135,7 @@ class Refusal(Wire):
 
     messsage: str
     message: str
-    error_type: str = _omittable("What kind of refusal it is; missing in 401.")
+    error_type: str = omittable("What kind of refusal it is; missing in 401.")
 
 
 class Callback(Wire):
@@ -156,6 +145,6 @@ class Callback(Wire):
     transcription: list[TranscriptionSegment]
     signature: str = Field(description="Base64 HMAC-SHA256 of the RFC 8785 form of the body without this field.")
     created_at: int | str = Field(description="Epoch milliseconds; a string where the credential asks for it.")
-    status: str = _omittable("`ERROR` where the recording could not be transcribed.", enum=[ERROR])
-    error: Failure = _omittable("Why not.")
-    transcription_url: str = _omittable(_LINK, format="uri")
+    status: str = omittable("`ERROR` where the recording could not be transcribed.", enum=[ERROR])
+    error: Failure = omittable("Why not.")
+    transcription_url: str = omittable(_LINK, format="uri")

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 
-from callscribe.domain.tasks import Criteria, TaskRow
+from callscribe.domain.tasks import Criteria, TaskRow, folded
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -25,9 +25,9 @@ def fits(row: TaskRow, wanted: Criteria) -> bool:
 
 def _columns_fit(row: TaskRow, wanted: Criteria) -> bool:
     equal = ("code", "id", "type", "status", "call_type")
-    operator = (row.operator_name or "").casefold()
+    operator = folded(wanted.operator or "")
     return all(getattr(wanted, name) in (None, getattr(row, name)) for name in equal) and (
-        not wanted.operator or wanted.operator.casefold() in operator
+        not operator or operator in folded(row.operator_name or "")
     )
 
 
@@ -69,4 +69,4 @@ def _plain(text: str) -> str:
 
 
 def _folded(texts: Iterable[str]) -> set[str]:
-    return {text.strip().casefold() for text in texts}
+    return set(map(folded, texts))

@@ -1,0 +1,58 @@
+"""The forms in which the document writes times (T-A19), and how it reads them (T-04). Times inside: epoch ms."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Final
+
+from callscribe.dialects.transcripto.codes import Problem, Refused
+
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def with_microseconds(at_ms: int) -> str:
+    """`2025-10-20T08:45:25.670423Z`: log-in and tariff."""
+    return _moment(at_ms).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def with_offset(at_ms: int) -> str:
+    """`2025-10-20T08:45:14+00:00`: tasks and categories."""
+    return _moment(at_ms).replace(microsecond=0).isoformat()
+
+
+def with_z(at_ms: int) -> str:
+    """`2025-10-20T12:35:41Z`: scripts."""
+    return _moment(at_ms).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def without_zone(at_ms: int) -> str:
+    """`2025-10-31T12:00:00`, of UTC: saved filters."""
+    return _moment(at_ms).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def read_date(name: str, given: str) -> str:
+    """`YYYY-MM-DD`, a day that there is. Raises Refused (INVALID)."""
+    try:
+        if not _DATE.fullmatch(given):
+            raise ValueError(given)
+        return date.fromisoformat(given).isoformat()
+    except ValueError as error:
+        raise Refused(Problem.INVALID, f"{name} must be a date, YYYY-MM-DD") from error
+
+
+def read_datetime(name: str, given: str) -> int:
+    """ISO 8601 with a time zone. Raises Refused (INVALID)."""
+    try:
+        moment = datetime.fromisoformat(given)
+        if moment.tzinfo is None or _DATE.fullmatch(given):
+            raise ValueError(given)
+        at_ms = round(1000 * moment.timestamp())
+        _moment(at_ms)  # year 1 or 9999 may be another one in UTC
+        return at_ms
+    except (ValueError, OverflowError) as error:
+        raise Refused(
+            Problem.INVALID, f"{name} must be ISO 8601 with a time zone: 2025-10-20T10:00:00+03:00"
+        ) from error
+
+
+def _moment(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

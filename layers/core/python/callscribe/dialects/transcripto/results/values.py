@@ -1,0 +1,116 @@
+"""Values of criteria as a request gives them: JSON's own types, or text as a query has it.
+
+None and blank text are no value. Text loses its control characters, which nothing that is searched has. Every reader
+raises Refused (INVALID), which names the parameter and its rule.
+"""
+
+import math
+import re
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from callscribe.dialects.transcripto.codes import Problem, Refused
+from callscribe.domain.texts import one_line
+
+V = TypeVar("V")
+
+MOST_CHARACTERS: Final = 1_000
+MOST_VALUES: Final = 100
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER: Final = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})([eE][+-]?[0-9]{1,3})?")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LOST_PLUS: Final = re.compile(r"(T[0-9:.]+) ([0-9]{2}:?[0-9]{2})")  # a bare + means a space in a query
+
+
+def bad(name: str, rule: str) -> Refused:
+    """What is raised for a value that breaks a rule."""
+    return Refused(Problem.INVALID, f"{name}: {rule}")
+
+
+def text(name: str, given: Any) -> str | None:
+    """Text of at most MOST_CHARACTERS, without space around it."""
+    if given is None:
+        return None
+    if not isinstance(given, str) or len(given) > MOST_CHARACTERS:
+        raise bad(name, f"must be text of at most {MOST_CHARACTERS} characters")
+    return one_line(given) or None
+
+
+def wording(name: str, given: Any) -> str | None:
+    """Text in which there is something to be found: a letter or a digit."""
+    found = text(name, given)
+    if found is not None and not any(map(str.isalnum, found)):
+        raise bad(name, "must have a letter or a digit")
+    return found
+
+
+def word(name: str, given: Any, words: Collection[str]) -> str | None:
+    """One of these words, whatever its case."""
+    found = (text(name, given) or "").lower() or None
+    if found is not None and found not in words:
+        raise bad(name, f"must be one of {', '.join(words)}")
+    return found
+
+
+def integer(name: str, given: Any, *, least: int, most: int) -> int | None:
+    """An integer; JSON does not tell 3.0 from 3."""
+    value = _plain(given)
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None:
+        return None
+    if not is_integer(value) or not least <= value <= most:
+        raise bad(name, f"must be an integer from {least} to {most}")
+    return int(value)
+
+
+def number(name: str, given: Any, *, least: float, most: float) -> float | None:
+    """A finite number."""
+    value = _plain(given)
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if value is None:
+        return None
+    if not (is_integer(value) or isinstance(value, float)) or not least <= value <= most:
+        raise bad(name, f"must be a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def several(name: str, given: Any, read: Callable[[str, Any], V | None]) -> tuple[V, ...]:
+    """What `read` makes of one value, of each of a list, or of each part of text with commas; no value twice."""
+    items = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else [given]
+    if len(items) > MOST_VALUES:
+        raise bad(name, f"must have at most {MOST_VALUES} values")
+    found = (read(name, item) for item in items)
+    return tuple(dict.fromkeys(value for value in found if value is not None))
+
+
+def moment(name: str, given: Any, *, whole_day: bool) -> int | None:
+    """Epoch ms; of a date without a time its first moment, or the last one of the `whole_day`. UTC where no zone is."""
+    value = text(name, given)
+    if value is None:
+        return None
+    try:
+        if not _DATE.match(value):
+            raise ValueError(value)
+        found = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", value))
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=UTC)
+        if whole_day and _DATE.fullmatch(value):
+            found += timedelta(days=1, milliseconds=-1)
+        return math.floor(1000 * found.timestamp())
+    except (ValueError, OverflowError) as error:
+        raise bad(name, "must be a date or a time: 2025-10-20 or 2025-10-20T10:00:00+03:00") from error
+
+
+def is_integer(value: object) -> bool:
+    """Whether JSON has it as an integer: `true` is none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _plain(given: Any) -> Any:
+    """Text without space around it, None where it is blank; anything else as it is."""
+    return (given.strip() or None) if isinstance(given, str) else given

@@ -1,0 +1,92 @@
+"""The contract's routes, gathered from its areas, as one Lambda handler. Row numbers are those of the contract."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from callscribe import names
+from callscribe.dialects import answers
+from callscribe.dialects.front import Access, Call, Front, strict_value
+from callscribe.dialects.transcripto import DIALECT, codes, refusals
+from callscribe.dialects.transcripto.accounts import routes as accounts_area
+from callscribe.dialects.transcripto.admitting import admit
+from callscribe.dialects.transcripto.categories import routes as categories_area
+from callscribe.dialects.transcripto.checklists import routes as checklists_area
+from callscribe.dialects.transcripto.directories import routes as directories_area
+from callscribe.dialects.transcripto.files import routes as files_area
+from callscribe.dialects.transcripto.filters import routes as filters_area
+from callscribe.dialects.transcripto.results import routes as results_area
+from callscribe.dialects.transcripto.scripts import routes as scripts_area
+from callscribe.dialects.transcripto.tasks import routes as tasks_area
+from callscribe.ports import Deps
+
+PREFIX: Final = names.DIALECTS["transcripto"]
+DOCS: Final = f"{PREFIX}/docs"
+OPENAPI: Final = f"{PREFIX}/openapi.json"
+
+_AREAS: Final = (
+    accounts_area,
+    tasks_area,
+    results_area,
+    checklists_area,
+    directories_area,
+    categories_area,
+    filters_area,
+    scripts_area,
+    files_area,
+)
+# Every route, and who may call it. A route that is not here is never reached.
+ROUTES: Final[Mapping[tuple[str, str], Access]] = {
+    **{route: access for area in _AREAS for route, access in area.ROUTES.items()},
+    ("GET", DOCS): Access(),
+    ("GET", OPENAPI): Access(),
+}
+_DESCRIPTION: Final = (
+    "Tasks: calls, other recordings, videos and chats that are transcribed, listed and filtered. Log in at"
+    " `/auth/login` and send the token as `Authorization: Bearer`. Every answer is HTTP 200; `success` and"
+    " `error_code` say how it went. What a number means at an endpoint of its own comes before its general meaning.\n\n"
+)
+
+
+def build(deps: Deps) -> Front:
+    """The Lambda handler of this dialect."""
+    return Front(
+        resolver=resolver(deps),
+        routes=ROUTES,
+        admit=partial(admit, deps),
+        refuse=refusals.refuse,
+        decorate=_decorate,
+        now_ms=deps.now_ms,
+        inline_body_bytes=deps.settings.inline_body_bytes,
+    )
+
+
+def resolver(deps: Deps) -> APIGatewayHttpResolver:
+    """The router behind the front: it takes what the front has let in."""
+    # Debugging, which an environment variable could switch on, prints whole events, tokens and all.
+    app = APIGatewayHttpResolver(enable_validation=True, json_body_deserializer=strict_value, debug=False)
+    for area in _AREAS:
+        app.include_router(area.router(deps))
+    app.include_router(
+        answers.document_routes(
+            app,
+            title=DIALECT.title,
+            base_url=deps.settings.public_base_url,
+            openapi_path=OPENAPI,
+            docs_path=DOCS,
+            description=_DESCRIPTION + codes.published_table(),
+        )
+    )
+
+    def refuse_in_router(error: Exception) -> Response[str]:
+        call: Call = app.context["call"]
+        return refusals.refusal(error, call)
+
+    app.exception_handler(Exception)(refuse_in_router)
+    return app
+
+
+def _decorate(_event: Mapping[str, Any]) -> dict[str, str]:
+    return {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}

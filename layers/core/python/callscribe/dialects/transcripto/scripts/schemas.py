@@ -1,0 +1,99 @@
+"""T-33, T-34 on the wire."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from callscribe.dialects.transcripto.documenting import Done, Wire
+from callscribe.dialects.transcripto.shelving import MAX_PER_PAGE, Flag, NeededText, Number, PageNumber, PerPage, number
+from callscribe.services.check_scripts import MAX_BODY_CHARACTERS
+from callscribe.services.shelves import MAX_DESCRIPTION_CHARACTERS, MAX_NAME_CHARACTERS
+
+_PER_PAGE = 20
+_NAME = f"Up to {MAX_NAME_CHARACTERS} characters."
+_IDENTIFIER = f"{_NAME} No other script of the user has it."
+_DESCRIPTION = f"Up to {MAX_DESCRIPTION_CHARACTERS} characters."
+_BODY = f"Plain text, up to {MAX_BODY_CHARACTERS} characters."
+
+Version = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(number)]
+
+
+class ScriptsRequest(Wire):
+    """Which scripts are wanted; null is as good as nothing."""
+
+    q: str | None = Field(default=None, description="Part of identifier or title, in whatever case.")
+    only_active: Flag | None = Field(default=None, description="true, 1 or yes: only active ones.")
+    page: PageNumber | None = Field(default=None, description="1 by default.")
+    per_page: PerPage | None = Field(default=None, description=f"{_PER_PAGE} by default, at most {MAX_PER_PAGE}.")
+
+    @property
+    def paging(self) -> dict[str, int]:
+        """With what is there by default."""
+        return {"page": self.page or 1, "per_page": self.per_page or _PER_PAGE}
+
+
+class ScriptRequest(Wire):
+    """A new script."""
+
+    identifier: NeededText = Field(description=_IDENTIFIER, examples=["welcome_v1"])
+    title: NeededText = Field(description=_NAME, examples=["Customer greeting"])
+    description: str | None = Field(
+        default=None, description=_DESCRIPTION, examples=["Greeting and data verification script"]
+    )
+    is_active: Flag | None = Field(default=None, description="true by default.")
+    version: Version | None = Field(default=None, description="1 by default.", examples=[1])
+    script_body: NeededText = Field(description=_BODY, examples=["Hello! My name is ..."])
+
+
+class ScriptEdit(Wire):
+    """What shall change; what is missing or null stays, but for a description, which null takes away."""
+
+    script_id: Number | None = Field(default=None, description="Counts before the path's own id.", examples=[11])
+    identifier: str | None = Field(default=None, description=_IDENTIFIER, examples=["welcome_v2"])
+    title: str | None = Field(default=None, description=_NAME, examples=["Customer greeting (extended)"])
+    description: str | None = Field(default=None, description=_DESCRIPTION, examples=["Added verification block"])
+    is_active: Flag | None = None
+    version: Version | None = Field(default=None, examples=[2])
+    script_body: str | None = Field(default=None, description=_BODY)
+
+
+class ScriptChoice(Wire):
+    """Which script is meant, where it is not the path's."""
+
+    script_id: Number | None = Field(default=None, description="Counts before the path's own id.", examples=[11])
+
+
+class ScriptBody(Wire):
+    """One script."""
+
+    id: int = Field(examples=[11])
+    identifier: str = Field(examples=["welcome_v1"])
+    title: str = Field(examples=["Customer greeting"])
+    description: str | None
+    is_active: bool
+    version: int
+    script_body: str = Field(examples=["Hello! My name is ..."])
+    created_at: str = Field(examples=["2025-10-20T12:35:41Z"])
+    updated_at: str = Field(examples=["2025-10-22T09:10:00Z"])
+
+
+class ScriptsAnswer(Done):
+    """One page of the scripts."""
+
+    total: int = Field(description="On all pages.")
+    page: int
+    per_page: int
+    items: list[ScriptBody]
+
+
+class ScriptAnswer(Done):
+    """The script as it now is."""
+
+    success_message: str
+    data: ScriptBody
+
+
+class ScriptDeletedAnswer(Done):
+    """It is gone."""
+
+    message: str

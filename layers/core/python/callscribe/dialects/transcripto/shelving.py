@@ -1,0 +1,91 @@
+"""What the areas of managed lists have in common: how they read values, change a list, and document themselves."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Annotated, Any, Final
+
+from aws_lambda_powertools.event_handler import Response
+from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from callscribe.dialects.front import Call, note_leniency
+from callscribe.dialects.transcripto.answering import later
+from callscribe.dialects.transcripto.codes import Problem, Refused
+from callscribe.dialects.transcripto.documenting import BEARER, Done, responses
+from callscribe.errors import CallscribeError, NotFound
+
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_PATH_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+_FIRST_INEXACT: Final = 2.0**53  # above, a float is no particular integer
+_FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+MAX_PER_PAGE: Final = 100
+
+Problems = Mapping[type[CallscribeError], Problem]
+_AS_EVERYWHERE: Final[Problems] = {}
+
+
+def number(value: Any, info: ValidationInfo) -> Any:
+    """Clients that fill in forms send numbers as text."""
+    return int(value) if isinstance(value, str) and _INTEGER.fullmatch(value.strip()) else whole(value, info)
+
+
+def whole(value: Any, info: ValidationInfo) -> Any:
+    """Some languages have no integers: 1.0 is 1."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _FIRST_INEXACT:
+        note_leniency(f"{info.field_name} as decimal")
+        return int(value)
+    return value
+
+
+def _number_or_none(value: Any, info: ValidationInfo) -> Any:
+    """A field of a form that was left empty comes as a blank text."""
+    return None if isinstance(value, str) and not value.strip() else number(value, info)
+
+
+def _flag(value: Any) -> Any:
+    """T-33: true, 1, yes."""
+    return _FLAGS.get(str(value).strip().lower(), value)
+
+
+def _given(value: Any) -> Any:
+    """What is null or blank counts as not given at all."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise PydanticCustomError("missing", "is required")
+    return value
+
+
+Number = Annotated[int, BeforeValidator(number)]
+NumberOrNone = Annotated[int | None, BeforeValidator(_number_or_none)]
+PageNumber = Annotated[int, Field(ge=1), BeforeValidator(number)]
+PerPage = Annotated[int, Field(ge=1, le=MAX_PER_PAGE), BeforeValidator(number)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+NeededText = Annotated[str, BeforeValidator(_given)]
+NeededObject = Annotated[dict[str, Any], BeforeValidator(_given)]
+
+
+def documented(summary: str, operation_id: str, model: type[Done]) -> dict[str, Any]:
+    """What a route says of itself."""
+    return {"summary": summary, "operation_id": operation_id, "responses": responses(model), "security": BEARER}
+
+
+def path_number(given: str) -> int:
+    """An id out of a path. Raises NotFound for what can be nobody's."""
+    if not _PATH_NUMBER.fullmatch(given):
+        raise NotFound("there is no such id")
+    return int(given)
+
+
+def refusing(problems: Problems, make: Callable[[], Response[str]]) -> Response[str]:
+    """The answer; what goes wrong has the names that this endpoint gives it. Raises Refused."""
+    try:
+        return make()
+    except tuple(problems) as error:
+        problem = next(problem for kind, problem in problems.items() if isinstance(error, kind))
+        detail = "" if isinstance(error, NotFound) else str(error)  # all that is not there is answered alike
+        raise Refused(problem, detail) from error
+
+
+def change(call: Call, make: Callable[[], Response[str]], problems: Problems = _AS_EVERYWHERE) -> Response[str]:
+    """Leave a change to when others may be answered, too: it waits for whoever changes the same list just now."""
+    return later(call, partial(refusing, problems, make))

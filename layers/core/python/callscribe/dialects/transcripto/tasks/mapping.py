@@ -1,0 +1,157 @@
+"""Between the vendor's words and ours: what a client says about a task that is to be made."""
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+from callscribe.dialects.front import read_language
+from callscribe.dialects.transcripto.codes import Problem, Refused
+from callscribe.dialects.transcripto.dates import read_date, read_datetime
+from callscribe.dialects.transcripto.tasks.schemas import (
+    AudioFields,
+    CallFields,
+    ChatRequest,
+    Chunk,
+    ReportRequest,
+)
+from callscribe.domain import chats
+from callscribe.domain.chats import Chat, Message
+from callscribe.domain.roles import Direction
+from callscribe.domain.task_facts import TaskType
+from callscribe.domain.texts import one_line
+from callscribe.errors import Invalid
+from callscribe.services.task_making import NOBODY_NAMED
+from callscribe.services.tasks import NewTask
+
+STANDARD: Final = "standard"
+_DETECTED: Final = "00"
+_NUMBER: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
+_MAX_MOMENT_CHARACTERS: Final = 64
+_MAX_LINK_CHARACTERS: Final = 2_048
+_DAY: Final = timedelta(days=1)
+
+
+def call(fields: CallFields, leniencies: list[str]) -> NewTask:
+    """T-12, T-13. Raises Refused and Invalid."""
+    call_date, call_at_ms = _called(fields.call_date, fields.call_datetime)
+    return NewTask(
+        TaskType.CALL,
+        operator_name=_given(fields.operator_name) or NOBODY_NAMED,
+        client_id=_client(fields.client_id, leniencies),
+        direction=Direction(fields.call_type) if fields.call_type else None,
+        call_date=call_date,
+        call_at_ms=call_at_ms,
+        processing_type=fields.processing_type or STANDARD,
+        directory_id=directory(fields.directory_id, leniencies),
+    )
+
+
+def audio(kind: TaskType, fields: AudioFields, leniencies: list[str]) -> NewTask:
+    """T-14, T-15. Raises Invalid."""
+    directory_id = directory(fields.directory_id, leniencies)
+    return NewTask(kind, directory_id=directory_id, language=language(fields.file_lang))
+
+
+def video(link: object) -> str:
+    """T-15: the link to a video. Raises Refused: MISSING, BAD_LINK."""
+    if link is None or (isinstance(link, str) and not link.strip()):
+        raise Refused(Problem.MISSING, "file_path is required")
+    if not isinstance(link, str) or len(link) > _MAX_LINK_CHARACTERS:
+        raise Refused(Problem.BAD_LINK, f"file_path must be a text of at most {_MAX_LINK_CHARACTERS} characters")
+    return link.strip()
+
+
+def chat(request: ChatRequest) -> tuple[NewTask, Chat]:
+    """T-16, T-A20. Raises Refused: MISSING without text and chunks, INVALID for a bad date."""
+    if not request.text and not request.chunks:
+        raise Refused(Problem.MISSING, "text or chunks: one of them is required")
+    call_date, _ = _called(request.call_date, None)
+    new = NewTask(TaskType.CHAT, operator_name=_given(request.operator_name) or NOBODY_NAMED, call_date=call_date)
+    return new, chats.of(request.text or None, [_message(chunk) for chunk in request.chunks or ()])
+
+
+def period(request: ReportRequest) -> tuple[str, str]:
+    """T-17: both ends as they were given. Raises Refused, by what is wrong with them."""
+    start, end = _day_or_time("start_date", request.start_date), _day_or_time("end_date", request.end_date)
+    if start is None or end is None:
+        raise Refused(Problem.NO_DATES, f"{'start_date' if start is None else 'end_date'} is required")
+    if _first_ms("start_date", start) > _last_ms("end_date", end):
+        raise Refused(Problem.DATES_REVERSED)
+    return start, end
+
+
+def directory(given: int | str | None, leniencies: list[str] | None = None) -> int | None:
+    """0, "0", "" and null are none. Raises Invalid. A number in a text is understood."""
+    if given is None or given == "":
+        return None
+    if isinstance(given, str):
+        if not _NUMBER.fullmatch(given.strip()):
+            raise Invalid("directory_id", "must be a number")
+        if leniencies is not None:
+            leniencies.append("directory_id as text")
+    return int(given) or None
+
+
+def language(given: str | None) -> str | None:
+    """None for 00, the engine's own guess. Raises Invalid."""
+    tag = _given(given)
+    try:
+        return None if tag == _DETECTED else read_language(tag)
+    except Invalid as error:
+        raise Invalid("file_lang", 'must be a language tag such as en or pt-BR, or "00"') from error
+
+
+def _given(text: str | None) -> str | None:
+    """What there is of a text, in one line; None for blanks."""
+    return one_line(text or "") or None
+
+
+def _client(given: str | int | None, leniencies: list[str]) -> str | None:
+    if isinstance(given, int):
+        leniencies.append("client_id as number")
+        return str(given)
+    return _given(given)
+
+
+def _called(day: str | None, moment: str | None) -> tuple[str | None, int | None]:
+    """The date of a call and its time, epoch ms: the date is, if not given, the one where the call was made (T-04)."""
+    date_given, moment_given = _given(day), _given(moment)
+    call_date = None if date_given is None else read_date("call_date", date_given)
+    if moment_given is None:
+        return call_date, None
+    call_at_ms = read_datetime("call_datetime", moment_given)
+    return call_date or datetime.fromisoformat(moment_given).date().isoformat(), call_at_ms
+
+
+def _message(chunk: str | Chunk) -> Message:
+    if isinstance(chunk, str):
+        return Message(chunk)
+    return Message(chunk.text, _given(chunk.role), None if chunk.time is None else str(chunk.time))
+
+
+def _day_or_time(name: str, given: object) -> str | None:
+    """Text that may be a date or a time; None for blanks. Raises Refused (BAD_DATE)."""
+    if given is not None and not (isinstance(given, str) and len(given) <= _MAX_MOMENT_CHARACTERS):
+        raise Refused(Problem.BAD_DATE, f"{name} must be a text of at most {_MAX_MOMENT_CHARACTERS} characters")
+    return _given(given)
+
+
+def _first_ms(name: str, given: str) -> int:
+    """The first moment of a day, or the moment, epoch ms, UTC. Raises Refused (BAD_DATE)."""
+    try:
+        if "T" not in given and " " not in given:
+            return _midnight_ms(read_date(name, given))
+        return read_datetime(name, given)
+    except Refused as error:
+        raise Refused(Problem.BAD_DATE, error.detail) from error
+
+
+def _last_ms(name: str, given: str) -> int:
+    """The last one."""
+    first_ms = _first_ms(name, given)
+    is_day = len(given) == len("2025-10-31")
+    return first_ms + round(1000 * _DAY.total_seconds()) - 1 if is_day else first_ms
+
+
+def _midnight_ms(day: str) -> int:
+    return round(1000 * datetime.combine(datetime.fromisoformat(day), time(), UTC).timestamp())
