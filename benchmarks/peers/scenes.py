@@ -52,6 +52,12 @@ class Scenes:
         event = http_event("POST", "/transcribe", {}, body)
         return self._written("aivoco", {"event": event, "status": 503, "fields": []})
 
+    def transcripto(self) -> Path:
+        """T-26: a new directory."""
+        headers = {"authorization": f"Bearer {self._api_key}"}
+        event = http_event("POST", "/user/directories", headers, {"name": "Sales"})
+        return self._written("transcripto", {"event": event, "status": 200, "fields": ["directory"]})
+
     def landing(self) -> Path:
         """The page at the root."""
         return self._written("landing", {"event": http_event("GET", "/", {}), "status": 200, "fields": [], "items": []})

@@ -67,7 +67,12 @@ def test_every_peer_refuses_a_key_that_it_does_not_know_and_a_body_that_breaks_a
 def test_our_own_layer_answers_for_every_dialect_and_nothing_comes_from_elsewhere(
     built: Trees, scenes: Scenes, folder: Path
 ) -> None:
-    wanted = {"presign": scenes.presign(peer=False), "mor": scenes.mor(), "aivoco": scenes.aivoco()}
+    wanted = {
+        "presign": scenes.presign(peer=False),
+        "mor": scenes.mor(),
+        "aivoco": scenes.aivoco(),
+        "transcripto": scenes.transcripto(),
+    }
     assert wanted.keys() == names.DIALECTS.keys()
     for dialect, scene in wanted.items():
         case = built.case(dialect, trees.OURS, scene, environment(dialect))

@@ -31,7 +31,7 @@ from tests.e2e.integrator import (
     wait_for,
     worker_paused,
 )
-from tests.e2e.traces import found, waiting_messages
+from tests.e2e.traces import found, taken_in, waiting_messages
 from tests.functions.media import MediaServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.emulator]
@@ -82,6 +82,12 @@ def settled(system: LocalSystem, job: Job) -> None:
     wait_for(is_over, "executions and queues to come to rest")
 
 
+def forgotten(system: LocalSystem) -> None:
+    """Wait until the index of tasks has heard of every deletion: the words go with the next fold."""
+    wait_for(lambda: taken_in(system.deps(), system.credentials.tenant_id), "the index to be up to date")
+    wait_for(lambda: not waiting_messages(system), "the queues to be empty")
+
+
 def test_the_search_finds_a_kept_transcript_and_nothing_once_it_was_deleted(
     system: LocalSystem, mor: httpx.Client
 ) -> None:
@@ -97,7 +103,7 @@ def test_the_search_finds_a_kept_transcript_and_nothing_once_it_was_deleted(
     assert {word: seen[word] for word in (*WORDS, "audio")} == {word: {"object"} for word in (*WORDS, "audio")}
     for one in (made, other):
         mor.delete(f"{JOBS}/{one['id']}").raise_for_status()
-    wait_for(lambda: not waiting_messages(system), "the queues to be empty")
+    forgotten(system)
     assert places(system, canaries, started_s) == {}
 
 
@@ -117,6 +123,7 @@ def test_the_search_looks_into_every_kind_of_place(system: LocalSystem, mor: htt
         scratch.unlink()
         sqs.purge_queue(QueueUrl=queue)
         mor.delete(f"{JOBS}/{made['id']}").raise_for_status()
+        forgotten(system)
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,15 @@
 """Changed tasks find their way into the index: stream, FIFO queue, function and bucket of the laptop cloud."""
 
-import time
-
 import pytest
 
-from callscribe.domain.task_marks import TASKS, DirtyTask
 from callscribe.domain.tasks import EVERYTHING, Criteria
-from callscribe.ports import Deps
 from callscribe.services import accounts, task_lists
 from local.system import LocalSystem
+from tests.e2e.integrator import wait_for
+from tests.e2e.traces import taken_in
 from tests.services.tasks_world import Tasks
 
 pytestmark = [pytest.mark.e2e, pytest.mark.emulator]
-
-WAIT_S = 60
-
-
-def taken_in(deps: Deps, tenant_id: str) -> bool:
-    """Whether everything is, in time."""
-    deadline = time.monotonic() + WAIT_S
-    while deps.store.children(DirtyTask, tenant_id, TASKS):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 def test_T_L2_changes_are_taken_into_the_index_by_their_stream_and_lists_stay_right(system: LocalSystem) -> None:
@@ -33,10 +19,10 @@ def test_T_L2_changes_are_taken_into_the_index_by_their_stream_and_lists_stay_ri
     for number in (1, 2, 3):
         tasks.make(number, words=f"said {number}")
     assert task_lists.find(deps, tenant_id, Criteria(words="said"), page=1, per_page=1).total == 3
-    assert taken_in(deps, tenant_id)
+    wait_for(lambda: taken_in(deps, tenant_id), "the index to be up to date")
     tasks.operator(1, "Ivanova")
     tasks.remove(3)
-    assert taken_in(deps, tenant_id)
+    wait_for(lambda: taken_in(deps, tenant_id), "the index to be up to date")
     files = system.emulator.client("s3").list_objects_v2(
         Bucket=system.outputs["IndexBucket"], Prefix=f"tasks/{tenant_id}/"
     )

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from callscribe.domain.task_marks import TASKS, DirtyTask
+from callscribe.ports import Deps
 from local.system import LocalSystem
 
 Place = tuple[str, bytes]
@@ -102,6 +104,11 @@ def _messages(system: LocalSystem) -> Iterator[Place]:
             for message in new:
                 seen.add(message["MessageId"])
                 yield f"message in {url.rpartition('/')[2]}", _as_bytes(message)
+
+
+def taken_in(deps: Deps, tenant_id: str) -> bool:
+    """Whether the index of a tenant's tasks knows every change."""
+    return not deps.store.children(DirtyTask, tenant_id, TASKS, limit=1)
 
 
 def waiting_messages(system: LocalSystem) -> dict[str, int]:

@@ -60,7 +60,7 @@ def test_a_long_recording_that_was_prepared_asks_for_more_than_a_short_one(
     stage: Stage, batch: JobQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     facts = AudioFacts("wav", "pcm_mulaw", 2, 8_000, 3_600, 0)
-    monkeypatch.setattr(inspect, "inspect", lambda *_: facts)
+    monkeypatch.setattr(inspect, "inspect", lambda *_args, **_how: facts)
     deps = wiring.aws_deps("store", "uploads", "inspector")
     job = stage.queued()
     jobs.prepare(deps, tenant_id=job.tenant_id, job_id=job.id)

@@ -68,6 +68,7 @@ def test_T_02_each_request_is_one_line_that_names_the_route_and_the_tenant(
     world: World, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     code = world.completed(client)
+    caplog.clear()
     with caplog.at_level(logging.INFO, logger="callscribe"):
         client.send("GET", f"/api/calls_analysis_v2/{code}")
         world.anonymous.send("POST", "/addtaskcallbyurl", fields={"file_url": AUDIO_URL})
