@@ -55,6 +55,10 @@ def crash() -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def be_ended_early() -> None:
+    os.kill(os.getpid(), signal.SIGXCPU)
+
+
 def be_killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -89,5 +93,5 @@ if __name__ == "__main__":
     how = json.loads(sys.argv[1])["mode"]
     confine.confine(max_audio_s=3600.0)
     _tell(messages.ALIVE)
-    modes = (report, eat_memory, spin, crash, be_killed, vanish, hang, go_on, babble, lie, shout)
+    modes = (report, eat_memory, spin, crash, be_ended_early, be_killed, vanish, hang, go_on, babble, lie, shout)
     {each.__name__: each for each in modes}[how]()

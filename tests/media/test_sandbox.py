@@ -10,7 +10,7 @@ import pytest
 
 from callscribe.domain.audio import AudioLimits
 from callscribe.errors import FailureCode, JobFailed, TooSlow, Unavailable
-from callscribe.media import messages, sandbox
+from callscribe.media import confine, messages, sandbox
 from callscribe.media.inspect import inspect
 from tests.corpora.audio_files import wav16
 
@@ -51,8 +51,14 @@ def test_a_child_that_dies_or_talks_nonsense_means_an_unreadable_file(tmp_path: 
     assert failure(tmp_path, how).failure.message == "the file broke its decoder"
 
 
-def test_a_child_that_spins_is_ended_by_its_processor_limit(tmp_path: Path) -> None:
+def test_a_child_that_spins_is_ended_by_its_processor_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confine, "BASE_CPU_S", 1.0)  # as the child sets it
     assert "processor time" in failure(tmp_path, "spin").failure.message
+
+
+def test_a_child_that_is_ended_long_before_its_processor_limit_says_nothing_about_its_file(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="of processor time"):
+        probe(tmp_path, "be_ended_early")
 
 
 def test_a_child_that_somebody_killed_says_nothing_about_its_file(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from callscribe.errors import FailureCode, JobFailed, TooSlow, Unavailable
-from callscribe.media import messages
+from callscribe.media import confine, messages
 
 CHILD_MODULE = "callscribe.media.child"
 PIPE_BYTES = 1024 * 1024
@@ -129,16 +129,30 @@ def _pipe(process: subprocess.Popen[bytes]) -> BinaryIO:
 def _death(process: subprocess.Popen[bytes], *, started: bool) -> Exception:
     """Why the child ended without a last message: its file's fault only once it had started, and nobody killed it."""
     try:
-        status = process.wait(timeout=STALL_S)
-    except subprocess.TimeoutExpired:
+        status, cpu_s = _waited(process)
+    except TimeoutError:
         return _unreadable("decoding did not end")
     if not started:
         return Unavailable(f"the audio decoder did not start (exit status {status})")
     if status == -signal.SIGKILL:  # no limit of its own does that: the machine lacks memory, or somebody did it
         return Unavailable("the audio decoder was killed")
+    if status == -signal.SIGXCPU and cpu_s < confine.BASE_CPU_S - 1:  # some kernels count otherwise than they tell
+        return Unavailable(f"the audio decoder was ended after {cpu_s:.1f} s of processor time")
     if status == -signal.SIGXCPU:
         return _unreadable("decoding took more processor time than audio of its length needs")
     return _unreadable("the file broke its decoder")
+
+
+def _waited(process: subprocess.Popen[bytes]) -> tuple[int, float]:
+    """Exit status as Popen has it, and the processor time that it took in seconds. Raises TimeoutError."""
+    until_s = time.monotonic() + STALL_S
+    while time.monotonic() < until_s:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return process.returncode, usage.ru_utime + usage.ru_stime
+        time.sleep(0.005)
+    raise TimeoutError
 
 
 def _reported(payload: bytearray) -> JobFailed:
