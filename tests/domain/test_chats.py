@@ -230,7 +230,8 @@ def seconds(text: str) -> float:
 @pytest.mark.parametrize("piece", PIECES)
 def test_T_16_a_megabyte_of_anything_is_split_at_once(piece: str, width: int) -> None:
     line = (piece * width)[:width] + "\n"
-    assert seconds(line * (MEGABYTE // len(line) or 1)) < 3  # what grows with the square of it takes minutes; a busy machine, a second
+    # What grows with the square of the length takes minutes; a busy machine takes a second.
+    assert seconds(line * (MEGABYTE // len(line) or 1)) < 3
 
 
 def test_T_16_a_chat_of_very_many_turns_is_one_turn_for_each_message() -> None:
