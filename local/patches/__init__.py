@@ -11,6 +11,7 @@ from . import lambdas as lambdas
 from . import gateway as gateway
 from . import streams as streams
 from . import queues as queues
+from . import objects as objects
 from . import roles as roles
 from . import states as states
 from . import cloudformation as cloudformation

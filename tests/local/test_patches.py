@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.emulator import CLOUD_PYTHON, ROOT
 from tests.local.conftest import Cloud, start_cloud
@@ -246,6 +247,25 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     assert again.emulator.port != before.emulator.port
     yield again
     again.emulator.stop()
+
+
+def test_a_version_of_an_object_is_read_in_parts_and_by_the_headers_of_its_url(cloud: Cloud, tmp_path: Path) -> None:
+    s3, bucket = cloud.client("s3"), "of-versions"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first = b"".join(number.to_bytes(4, "big") for number in range(5_000_000))  # in three parts
+    version = s3.put_object(Bucket=bucket, Key="key", Body=first)["VersionId"]
+    s3.put_object(Bucket=bucket, Key="key", Body=b"second")
+    named = {"Bucket": bucket, "Key": "key", "VersionId": version}
+
+    s3.download_file(bucket, "key", str(tmp_path / "first"), ExtraArgs={"VersionId": version})
+    assert (tmp_path / "first").read_bytes() == first
+
+    part = s3.get_object(**named, Range="bytes=4-11", ResponseContentDisposition="attachment")
+    assert (part["ContentRange"], part["ContentDisposition"]) == ("bytes 4-11/20000000", "attachment")
+    assert part["Body"].read() == first[4:12]
+    with pytest.raises(ClientError, match="InvalidRange"):
+        s3.get_object(**named, Range="bytes=20000000-")
 
 
 def test_queue_urls_do_not_name_the_port(restarted: Cloud) -> None:
