@@ -44,8 +44,7 @@ def eat_memory() -> None:
 
 
 def spin() -> None:
-    confine.BASE_CPU_S = 1.0
-    confine.grant_cpu(0.0)
+    confine.Allowance(base_s=1.0).grant(audio_s=0.0)
     while True:
         pass
 
@@ -76,6 +75,11 @@ def go_on() -> None:
         _tell(messages.ALIVE)
 
 
+def fall_silent() -> None:
+    os.close(1)
+    time.sleep(3600)
+
+
 def babble() -> None:
     os.write(1, b"no message at all, but text")
 
@@ -93,5 +97,6 @@ if __name__ == "__main__":
     how = json.loads(sys.argv[1])["mode"]
     confine.confine(max_audio_s=3600.0)
     _tell(messages.ALIVE)
-    modes = (report, eat_memory, spin, crash, be_ended_early, be_killed, vanish, hang, go_on, babble, lie, shout)
+    ends = (spin, crash, be_ended_early, be_killed, vanish, hang, fall_silent, eat_memory)
+    modes = (report, go_on, babble, lie, shout, *ends)
     {each.__name__: each for each in modes}[how]()

@@ -72,6 +72,12 @@ def test_a_child_that_hangs_is_killed(tmp_path: Path) -> None:
     assert time.monotonic() - started < 20
 
 
+def test_a_child_that_has_closed_its_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    started = time.monotonic()
+    assert failure(tmp_path, "fall_silent", within_s=60).failure.message == "decoding did not end"
+    assert time.monotonic() - started < 20
+
+
 @pytest.mark.parametrize("how", ["hang", "go_on"])
 def test_a_child_whose_caller_waits_no_longer_is_killed_and_says_nothing_about_its_file(
     tmp_path: Path, how: str

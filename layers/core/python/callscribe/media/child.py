@@ -17,6 +17,7 @@ from av.audio.frame import AudioFrame
 
 from callscribe.errors import FailureCode, JobFailed
 from callscribe.media import confine, messages, pcm, resample, source
+from callscribe.media.confine import Allowance
 from callscribe.media.listing import Listed, list_packets
 
 AUDIO, OUTPUT = 0, 1  # descriptors
@@ -33,10 +34,10 @@ def main() -> None:
     request = json.loads(sys.argv[1])
     if request["mode"] == "inspect":
         import callscribe.media.measure  # noqa: F401  # now, for a confined process opens no file; not to decode: numpy
-    confine.confine(max_audio_s=request["max_duration_s"])
+    allowance = confine.confine(max_audio_s=request["max_duration_s"])
     _send(messages.ALIVE)
     try:
-        _MODES[request["mode"]](request)
+        _MODES[request["mode"]](request, allowance)
     except JobFailed as failed:
         _fail(failed)
     except MemoryError:
@@ -45,14 +46,14 @@ def main() -> None:
         _fail(JobFailed(FailureCode.AUDIO_UNREADABLE, "the file is damaged: no audio could be read from it"))
 
 
-def inspect(request: Request) -> None:
+def inspect(request: Request, allowance: Allowance) -> None:
     """Measure the file and send FACTS."""
     from callscribe.media.measure import Measured
 
     listed = _listed(request)
     opened, stream = _open(request)
     measured = Measured()
-    for block in _metered(pcm.blocks(opened, stream, block_s=_JUDGED_S), listed):
+    for block in _metered(pcm.blocks(opened, stream, block_s=_JUDGED_S), listed, allowance):
         measured.add(block)
         if measured.duration_s > request["max_duration_s"]:
             raise _too_long(measured.duration_s, request)
@@ -68,11 +69,11 @@ def inspect(request: Request) -> None:
     _send(messages.FACTS, json.dumps(facts).encode())
 
 
-def decode(request: Request) -> None:
+def decode(request: Request, allowance: Allowance) -> None:
     """Send the file's samples as BLOCKs, then END."""
     opened, stream = _open(request)
     decoded = pcm.blocks(opened, stream, block_s=_DECODED_S)
-    blocks = _metered(decoded, Listed(request["max_duration_s"], 0.0, 1))
+    blocks = _metered(decoded, Listed(request["max_duration_s"], 0.0, 1), allowance)
     rate_hz, frames_left = request["rate_hz"], round(request["max_duration_s"] * request["rate_hz"])
     for frame in resample.resample(
         blocks, rate_hz=rate_hz, channels=request["channels"], block_frames=request["block_frames"]
@@ -102,13 +103,13 @@ def _listed(request: Request) -> Listed:
     return listed
 
 
-def _metered(blocks: Iterator[AudioFrame], listed: Listed) -> Iterator[AudioFrame]:
+def _metered(blocks: Iterator[AudioFrame], listed: Listed, allowance: Allowance) -> Iterator[AudioFrame]:
     """Report every block and be granted the processor time for it, as far as the packets made it likely."""
     likely_s = 1.1 * max(listed.sum_s, listed.span_s) + _LISTING_SLACK_S
     audio_s = 0.0
     for block in blocks:
         audio_s += block.samples / block.sample_rate
-        confine.grant_cpu(min(audio_s, likely_s))
+        allowance.grant(min(audio_s, likely_s))
         _send(messages.ALIVE)
         yield block
 

@@ -8,6 +8,7 @@ empty environment, watches that it keeps reporting, and turns every way of dying
 import contextlib
 import fcntl
 import json
+import logging
 import math
 import os
 import select
@@ -25,7 +26,10 @@ from callscribe.media import confine, messages
 CHILD_MODULE = "callscribe.media.child"
 PIPE_BYTES = 1024 * 1024
 STALL_S = 120.0  # a child that works reports every few seconds of audio
+ENDING_S = 5.0  # from its last byte on: it has nothing more to say
 MAX_MESSAGE_CHARS = 300
+
+log = logging.getLogger(__name__)
 
 Request = Mapping[str, str | int | float | bool]
 
@@ -132,6 +136,7 @@ def _death(process: subprocess.Popen[bytes], *, started: bool) -> Exception:
         status, cpu_s = _waited(process)
     except TimeoutError:
         return _unreadable("decoding did not end")
+    log.warning("decoder died: status %d, %.2f s of processor time, %s", status, cpu_s, _request(process))
     if not started:
         return Unavailable(f"the audio decoder did not start (exit status {status})")
     if status == -signal.SIGKILL:  # no limit of its own does that: the machine lacks memory, or somebody did it
@@ -143,9 +148,14 @@ def _death(process: subprocess.Popen[bytes], *, started: bool) -> Exception:
     return _unreadable("the file broke its decoder")
 
 
+def _request(process: subprocess.Popen[bytes]) -> str:
+    """As the child was given it: nothing in it comes out of the file."""
+    return str(process.args[-1]) if isinstance(process.args, list) else ""
+
+
 def _waited(process: subprocess.Popen[bytes]) -> tuple[int, float]:
     """Exit status as Popen has it, and the processor time that it took in seconds. Raises TimeoutError."""
-    until_s = time.monotonic() + STALL_S
+    until_s = time.monotonic() + ENDING_S
     while time.monotonic() < until_s:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
