@@ -8,15 +8,14 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk.aws_certificatemanager import Certificate
-from aws_cdk.aws_ecr_assets import Platform
 from aws_cdk.aws_logs import FilterPattern
 from constructs import Construct
 
 from callscribe import names
+from infra import containers
 from infra.alarms import PERIOD, SERVER_ERROR_LOG, UNEXPECTED_LOG, Alarms, topic_of_another_stack
 from infra.api import grant_dialect
 from infra.app_stack import AppStack
-from infra.bundling import ROOT
 from infra.data_stack import DataStack
 from infra.dialects import PARTS
 from infra.findings import CFN_LINT, acknowledge
@@ -28,10 +27,8 @@ from infra.settings import StageSettings
 
 PORT = 8080
 HEALTH = "/healthz"
-CPU, MEMORY_MIB = 1024, 2048
 _ANSWER_S = 60  # beyond the longest wait: the load balancer must not give up before the door does
 _STOP_S = 120  # Fargate's longest
-_SCRATCH = "/scratch"
 _SCALE_AT_PERCENT = 60
 _FULL_PERCENT = 85  # of memory, in one container: the others do not relieve it of the bodies it holds
 
@@ -67,47 +64,21 @@ class DoorStack(Stack):
         CfnOutput(self, "DoorTarget", value=balancer.load_balancer_dns_name)
 
     def _task(self) -> ecs.FargateTaskDefinition:
-        task = ecs.FargateTaskDefinition(
+        task = containers.task_of(self)
+        container = containers.add_container(
             self,
-            "Task",
-            cpu=CPU,
-            memory_limit_mib=MEMORY_MIB,
-            runtime_platform=ecs.RuntimePlatform(
-                cpu_architecture=ecs.CpuArchitecture.ARM64, operating_system_family=ecs.OperatingSystemFamily.LINUX
-            ),
-            volumes=[ecs.Volume(name="scratch")],
-        )
-        container = self._container(task)
-        container.add_mount_points(ecs.MountPoint(container_path=_SCRATCH, source_volume="scratch", read_only=False))
-        acknowledge(task, {"AwsSolutions-ECS2": "the variables are names of resources and settings, none is a secret"})
-        execution = task.obtain_execution_role()
-        acknowledge(execution, {"AwsSolutions-IAM5[Resource::*]": "ECR gives its log-in token on the resource * only"})
-        return task
-
-    def _container(self, task: ecs.FargateTaskDefinition) -> ecs.ContainerDefinition:
-        image = ecs.ContainerImage.from_asset(
-            str(ROOT),
-            file="functions/door/Dockerfile",
-            platform=Platform.LINUX_ARM64,
-            exclude=["functions/fetch_video", "functions/transcribe_worker"],
-        )
-        container = task.add_container(
+            task,
             "Door",
-            image=image,
+            folder="door",
+            logs=self.logs,
+            log_prefix="door",
             environment=self._environment(),
-            logging=ecs.LogDriver.aws_logs(stream_prefix="door", log_group=self.logs),
-            readonly_root_filesystem=True,
-            linux_parameters=self._linux(),
             stop_timeout=Duration.seconds(_STOP_S),
             port_mappings=[ecs.PortMapping(container_port=PORT)],
         )
         container.add_ulimits(ecs.Ulimit(name=ecs.UlimitName.NOFILE, soft_limit=8_192, hard_limit=8_192))
-        return container
-
-    def _linux(self) -> ecs.LinuxParameters:
-        linux = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
-        linux.drop_capabilities(ecs.Capability.ALL)
-        return linux
+        acknowledge(task, {"AwsSolutions-ECS2": "the variables are names of resources and settings, none is a secret"})
+        return task
 
     def _environment(self) -> dict[str, str]:
         variables = variables_of(self._settings, self._data, base_url=self._app.api.base_url)
@@ -120,12 +91,11 @@ class DoorStack(Stack):
         }
 
     def _service(self, task: ecs.FargateTaskDefinition) -> ecs.FargateService:
-        cluster = ecs.Cluster(self, "Cluster", vpc=self.vpc, container_insights_v2=ecs.ContainerInsights.ENABLED)
         group = only_tls_out(self, "TaskGroup", self.vpc, "the door")
         return ecs.FargateService(
             self,
             "Service",
-            cluster=cluster,
+            cluster=containers.cluster(self, self.vpc),
             task_definition=task,
             security_groups=[group],
             assign_public_ip=True,

@@ -7,9 +7,7 @@ that URL among the task's arguments, so it is short-lived (see `services.videos.
 
 from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_pipes as pipes
-from aws_cdk.aws_ecr_assets import Platform
 from aws_cdk.aws_events import EventField, EventPattern, Match, Rule, RuleTargetInput
 from aws_cdk.aws_events_targets import SqsQueue
 from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
@@ -17,9 +15,9 @@ from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
 from callscribe import names
+from infra import containers
 from infra.alarms import PERIOD, Alarms, topic_of_another_stack
 from infra.app_stack import AppStack
-from infra.bundling import ROOT
 from infra.findings import CFN_LINT, acknowledge
 from infra.functions import log_group
 from infra.network import PUBLIC_SUBNETS, network, only_tls_out
@@ -27,8 +25,6 @@ from infra.permissions import Grants
 from infra.queues import dead_letter_queue
 from infra.settings import StageSettings
 
-CPU, MEMORY_MIB = 1024, 2048
-_SCRATCH = "/scratch"
 _CONTAINER = "Fetcher"
 _FAILED = 3  # in half an hour; one that fails is asked for again
 _FAILED_MINUTES = 30
@@ -45,40 +41,11 @@ class VideoStack(Stack):
         self._settings, self._app = settings, app
         self.logs = log_group(self, "Logs", settings)
         self.vpc = network(self, settings, vpc_id=settings.video_vpc_id, subnet_ids=settings.video_subnet_ids)
-        self.cluster = ecs.Cluster(self, "Cluster", vpc=self.vpc, container_insights_v2=ecs.ContainerInsights.ENABLED)
-        self.task = self._task()
+        self.cluster = containers.cluster(self, self.vpc)
+        self.task = containers.task_of(self)
+        containers.add_container(self, self.task, _CONTAINER, folder="fetch_video", logs=self.logs, log_prefix="video")
         self.pipe = self._pipe()
         self._watch()
-
-    def _task(self) -> ecs.FargateTaskDefinition:
-        task = ecs.FargateTaskDefinition(
-            self,
-            "Task",
-            cpu=CPU,
-            memory_limit_mib=MEMORY_MIB,
-            runtime_platform=ecs.RuntimePlatform(
-                cpu_architecture=ecs.CpuArchitecture.ARM64, operating_system_family=ecs.OperatingSystemFamily.LINUX
-            ),
-            volumes=[ecs.Volume(name="scratch")],
-        )
-        linux = ecs.LinuxParameters(self, "Linux", init_process_enabled=True)
-        linux.drop_capabilities(ecs.Capability.ALL)
-        container = task.add_container(
-            _CONTAINER,
-            image=ecs.ContainerImage.from_asset(
-                str(ROOT),
-                file="functions/fetch_video/Dockerfile",
-                platform=Platform.LINUX_ARM64,
-                exclude=["functions/door", "functions/transcribe_worker"],
-            ),
-            logging=ecs.LogDriver.aws_logs(stream_prefix="video", log_group=self.logs),
-            readonly_root_filesystem=True,
-            linux_parameters=linux,
-        )
-        container.add_mount_points(ecs.MountPoint(container_path=_SCRATCH, source_volume="scratch", read_only=False))
-        execution = task.obtain_execution_role()
-        acknowledge(execution, {"AwsSolutions-IAM5[Resource::*]": "ECR gives its log-in token on the resource * only"})
-        return task
 
     def _pipe(self) -> pipes.CfnPipe:
         """One message, one task. The message is gone once its task is started: who waits in vain asks again.

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from callscribe.domain.credits import MICRO, Account, Plan
+from callscribe.domain.prices import MICRO, Account, Plan
 from callscribe.errors import NoTariff, NotFound
 from callscribe.ports import Deps
 from callscribe.services import accounts, ledger, tariffs, users

@@ -1,9 +1,12 @@
-"""What all tests share: how `pytest -n 2` deals them out."""
+"""What all tests share: how `pytest -n 2` deals them out, and that a password is hashed once."""
 
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # xdist has no types
+
+from tests.hashing import remembered_scrypt
 
 TOGETHER = ("tests/e2e/", "tests/local/", "tests/infra/")  # each with a dear session fixture
 
@@ -21,3 +24,10 @@ class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # xdist is untyped
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
     """xdist asks this instead of looking at `--dist`; its own groups do not work with pytest 9."""
     return ByFolder(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """From here on, collection included: some modules make users when they are imported."""
+    patches = ExitStack()
+    patches.enter_context(remembered_scrypt())
+    config.add_cleanup(patches.close)

@@ -33,7 +33,7 @@ def ask(changed: set[str]) -> None:
     try:
         for tenant_id in sorted(changed):
             indexing.ask(deps, tenant_id)
-    except Exception:
+    except Exception:  # whatever it is, raised it would hold up the callbacks behind it
         log.exception("the index of up to %d tenants was not asked for: the sweeper will", len(changed))
 
 

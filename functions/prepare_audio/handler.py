@@ -3,7 +3,7 @@
 from typing import Any
 
 from callscribe import wiring
-from callscribe.services import jobs
+from callscribe.services import preparing
 
 wiring.configure_logging()
 deps = wiring.aws_deps("store", "uploads", "results", "inspector")
@@ -14,5 +14,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, bool]:  # noqa: AR
 
     Raises JobFailed for what cannot be worked on; the reason is noted on the job first.
     """
-    job = jobs.prepare(deps, tenant_id=event["tenant_id"], job_id=event["job_id"])
+    job = preparing.prepare(deps, tenant_id=event["tenant_id"], job_id=event["job_id"])
     return {"words": job.is_written}

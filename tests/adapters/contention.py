@@ -10,7 +10,8 @@ from moto import mock_aws
 
 from callscribe.adapters.aws.clients import client
 from callscribe.adapters.aws.table import DynamoStore
-from callscribe.domain.credits import Account, Balance
+from callscribe.domain.credits import Balance
+from callscribe.domain.prices import Account
 from callscribe.errors import InsufficientCredits
 from callscribe.ports import Deps
 from callscribe.services import ledger

@@ -4,14 +4,15 @@ from typing import Any
 
 from callscribe.domain.accounts import ApiKeyDigest
 from callscribe.domain.audio import AudioFacts, AudioLimits
+from callscribe.domain.call_facts import CallFacts, Direction
 from callscribe.domain.callbacks import Attempt, Callback, CallbackState
-from callscribe.domain.credits import Account, Balance, Price
+from callscribe.domain.credits import Balance
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.known_files import KnownFile
-from callscribe.domain.roles import CallFacts, Direction
+from callscribe.domain.prices import Account, Price
 from callscribe.domain.task_facts import ChecklistAnswer, TaskFacts, TaskType
 from callscribe.domain.task_marks import TASKS, DirtyTask
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.errors import Failure, FailureCode
 
 NOW_MS = 1_767_225_600_000

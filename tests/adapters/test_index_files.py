@@ -1,7 +1,12 @@
 """The port `IndexFiles` on the fake and on S3 as moto mocks it, and the SQLite index of tasks on top of it."""
 
+import gc
 import itertools
+import os
 import sqlite3
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +16,11 @@ from typing import Any
 
 import pytest
 
+from callscribe import names, wiring
 from callscribe.adapters.aws.index_files import S3IndexFiles
 from callscribe.adapters.memory.index_files import MemoryIndexFiles
 from callscribe.adapters.sqlite.index import SqliteTaskIndex, has_words_index
-from callscribe.domain.tasks import ALL_WRITTEN, EVERYTHING, Criteria, TaskRow, TaskStatus, TaskType, Unwritten
+from callscribe.domain.tasks import EVERYTHING, Criteria, TaskRow, TaskStatus, TaskType, Unwritten
 from callscribe.errors import Conflict, Unavailable, Unreadable
 from callscribe.ports import IndexFiles
 from tests.adapters.cloud import REGION
@@ -138,10 +144,50 @@ def test_files_that_change_all_the_time_give_an_answer_all_the_same(tmp_path: Pa
 
     def look() -> Unwritten:
         writer.take_in("t1", "2026-01", [task(next(taken_in))], gone={})
-        return ALL_WRITTEN
+        return Unwritten()
 
     assert reader.find("t1", EVERYTHING, look, page=1, per_page=100).total == next(taken_in) - 1
     reader.close()
+
+
+def test_an_index_without_a_folder_makes_one_when_it_needs_it_and_takes_it_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    index = SqliteTaskIndex(MemoryIndexFiles())
+    assert (ids(index, "t1"), index.months("t1")) == ([], [])
+    assert list(tmp_path.iterdir()) == []
+    index.take_in("t1", "2026-01", [task(1)], gone={})
+    assert ids(index, "t1") == [1]
+    assert len(list(tmp_path.iterdir())) == 1
+    index.close()
+    del index
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_may_have_an_index_makes_no_folder_until_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    secret = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    wiring.aws_deps("task_index", environment={names.ENV_INDEX_BUCKET: BUCKET, "AWS_REGION": REGION, **secret})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_ends_leaves_no_folder_of_its_index_behind(tmp_path: Path) -> None:
+    """As each command of the operator does."""
+    code = (
+        "from callscribe.adapters.memory.index_files import MemoryIndexFiles\n"
+        "from callscribe.adapters.sqlite.index import SqliteTaskIndex\n"
+        "index = SqliteTaskIndex(MemoryIndexFiles())\n"
+        "index.take_in('t1', '2026-01', [], gone={1: 1})\n"
+        "print(index.versions('t1', '2026-01'))"
+    )
+    environment = {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "{}\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_copies_beyond_what_there_is_room_for_go_after_the_question(tmp_path: Path) -> None:
@@ -161,7 +207,7 @@ def test_a_file_that_cannot_be_read_is_no_answer_and_can_be_made_anew(tmp_path: 
     put_unreadable(files, "t1", "2026-01", tmp_path)
     for ask in (
         lambda: ids(index, "t1"),
-        lambda: index.days("t1", lambda: ALL_WRITTEN),
+        lambda: index.days("t1", Unwritten),
         lambda: index.take_in("t1", "2026-01", [task(1)], gone={}),
         lambda: index.drop_words("t1", "2026-01"),
     ):
@@ -245,7 +291,7 @@ def test_a_tenant_whose_question_takes_long_delays_no_other_tenants(tmp_path: Pa
     def look() -> Unwritten:
         asked.set()
         assert answered.wait(10)
-        return ALL_WRITTEN
+        return Unwritten()
 
     with ThreadPoolExecutor(2) as threads:
         slow = threads.submit(index.find, "t1", EVERYTHING, look, page=1, per_page=10)
@@ -271,7 +317,7 @@ def test_copies_that_are_in_use_are_not_removed_for_others(tmp_path: Path, monke
         looks.append(len(looks))
         if len(looks) == 2:  # the files are there by now
             assert ids(index, "t2") == [2, 1]
-        return ALL_WRITTEN
+        return Unwritten()
 
     assert index.find("t1", Criteria(code="c1"), look, page=1, per_page=10).total == 1
     assert len(looks) == 2
@@ -299,7 +345,7 @@ def task(task_id: int) -> TaskRow:
 
 
 def ids(index: SqliteTaskIndex, tenant_id: str, wanted: Criteria = EVERYTHING) -> list[int]:
-    found = index.find(tenant_id, wanted, lambda: ALL_WRITTEN, page=1, per_page=100)
+    found = index.find(tenant_id, wanted, Unwritten, page=1, per_page=100)
     assert found.total == len(found.rows)
     return [row.id for row in found.rows]
 

@@ -3,7 +3,8 @@
 from typing import Any, TypeVar, cast
 
 from callscribe.adapters.memory import MemoryStore, memory_deps
-from callscribe.domain.credits import Account, Balance, Entry, Hold
+from callscribe.domain.credits import Balance, Entry, Hold
+from callscribe.domain.prices import Account
 from callscribe.domain.records import Record
 from callscribe.ports import Store
 from tests.adapters.contention import TENANT, Contention, contend, contended_table

@@ -11,15 +11,17 @@ from callscribe.domain.accounts import ApiKey, ApiKeyDigest, Scope
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.callbacks import Attempt, Callback
 from callscribe.domain.counters import Counter
-from callscribe.domain.credits import Account, Balance
+from callscribe.domain.credits import Balance
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.known_files import KnownFile
 from callscribe.domain.pool import Counted, PoolState, PoolWorker
+from callscribe.domain.prices import Account
 from callscribe.domain.records import Adjustment, Change, Step, delete, insert, update
 from callscribe.domain.reports import PublicReport
 from callscribe.domain.shelves import EVERYBODY, Category, CheckScript, Directory, Question, SavedFilter, Shelf
 from callscribe.domain.task_marks import TASKS, DirtyTask
-from callscribe.domain.work import POOL, WorkerSeen, WorkFigures
+from callscribe.domain.work import POOL, WorkerSeen
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.errors import Conflict, Exhausted, Failure, FailureCode
 from callscribe.ports import Store
 from tests.adapters.records import (

@@ -11,12 +11,13 @@ from callscribe.adapters.aws.table import DynamoStore
 from callscribe.adapters.memory import MemoryStore
 from callscribe.domain.callbacks import Attempt
 from callscribe.domain.counters import Counter
-from callscribe.domain.credits import Account, Balance
+from callscribe.domain.credits import Balance
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.known_files import KnownFile
+from callscribe.domain.prices import Account
 from callscribe.domain.records import Adjustment, Step, delete, insert, update
 from callscribe.domain.task_marks import TASKS, DirtyTask
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.errors import Conflict, Exhausted
 from callscribe.ports import Store
 from tests.adapters.cloud import TABLE, create_table

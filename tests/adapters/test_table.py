@@ -13,8 +13,9 @@ from callscribe.adapters.aws.table import COMMIT_ATTEMPTS, DynamoStore
 from callscribe.domain.accounts import ApiKeyDigest
 from callscribe.domain.callbacks import Callback
 from callscribe.domain.counters import Counter
-from callscribe.domain.credits import Account, Balance
+from callscribe.domain.credits import Balance
 from callscribe.domain.jobs import IdempotencyRecord, Job
+from callscribe.domain.prices import Account
 from callscribe.domain.records import Adjustment, Change, delete, insert, update
 from callscribe.errors import Conflict, Exhausted, Unavailable
 from tests.adapters.cloud import TABLE, after_calls, before_calls, create_table

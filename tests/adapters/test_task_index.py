@@ -1,11 +1,12 @@
 """The port `TaskIndex`: the fake, and the SQLite index on files in memory and on S3 as moto mocks it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from callscribe.domain.tasks import ALL_WRITTEN, EVERYTHING, Criteria, TaskRow, TaskStatus, TaskType, Unwritten
+from callscribe.domain.tasks import EVERYTHING, Criteria, Range, TaskRow, TaskStatus, TaskType, Unwritten
 from callscribe.errors import Conflict
 from callscribe.ports import TaskIndex
 
@@ -24,8 +25,8 @@ def test_rows_that_were_taken_in_are_found_in_all_months(task_index: TaskIndex) 
 
 def test_another_tenants_tasks_are_nowhere(task_index: TaskIndex) -> None:
     task_index.take_in("t1", "2026-01", [task(1)], gone={})
-    assert task_index.find("t2", EVERYTHING, lambda: ALL_WRITTEN, page=1, per_page=10).total == 0
-    assert task_index.days("t2", lambda: ALL_WRITTEN) == {}
+    assert task_index.find("t2", EVERYTHING, Unwritten, page=1, per_page=10).total == 0
+    assert task_index.days("t2", Unwritten) == {}
     assert task_index.versions("t2", "2026-01") == {}
 
 
@@ -63,7 +64,7 @@ def test_calls_are_counted_by_day_wherever_they_stand(task_index: TaskIndex) -> 
     task_index.take_in("t1", "2026-01", [task(1), task(2, call_at_ms=-1), task(3, type=TaskType.CHAT)], gone={})
     task_index.take_in("t1", "2026-02", [task(4, created_at_ms=FEBRUARY_MS), task(5, call_at_ms=JANUARY_MS)], gone={})
     unwritten = Unwritten({1: 2, 4: 2, 6: 1}, (task(1, version=2, call_at_ms=JANUARY_MS + DAY_MS), task(6)))
-    assert task_index.days("t1", lambda: ALL_WRITTEN) == {"1969-12-31": 1, "2026-01-01": 2, "2026-02-01": 1}
+    assert task_index.days("t1", Unwritten) == {"1969-12-31": 1, "2026-01-01": 2, "2026-02-01": 1}
     assert task_index.days("t1", lambda: unwritten) == {"1969-12-31": 1, "2026-01-01": 2, "2026-01-02": 1}
 
 
@@ -80,18 +81,25 @@ def test_T_10_the_latest_tasks_are_those_that_were_made_last_wherever_they_stand
     assert [(row.version, row.status, row.words) for row in found[:3]] == [
         (5, task(6).status, ""), (1, task(5).status, ""), (2, TaskStatus.ERROR, ""),
     ]  # fmt: skip
-    assert [row.id for row in task_index.latest("t1", lambda: ALL_WRITTEN, 9)] == [9, 6, 4, 3, 2, 1]
-    assert task_index.latest("t3", lambda: ALL_WRITTEN, 5) == ()
+    assert [row.id for row in task_index.latest("t1", Unwritten, 9)] == [9, 6, 4, 3, 2, 1]
+    assert task_index.latest("t3", Unwritten, 5) == ()
 
 
-def test_T_10_a_call_counts_on_the_day_that_its_client_names_whatever_its_time(task_index: TaskIndex) -> None:
-    days = ("2025-10-20", "1969-12-31", "0001-01-01", "9999-12-31", "2024-02-29", "2025-10-20")
-    dated = [task(number, call_date=day, call_at_ms=-1) for number, day in enumerate(days, 1)]
-    task_index.take_in("t1", "2026-01", dated, gone={})
-    told = {"0001-01-01": 1, "1969-12-31": 1, "2024-02-29": 1, "2025-10-20": 2, "9999-12-31": 1}
-    assert task_index.days("t1", lambda: ALL_WRITTEN) == told
-    unwritten = Unwritten({6: 2, 7: 1}, (task(6, version=2, call_date="2025-10-21"), task(7, call_date="2025-10-21")))
-    assert task_index.days("t1", lambda: unwritten) == {**told, "2025-10-20": 1, "2025-10-21": 2}
+def test_T_10_T_18_a_call_counts_on_the_day_on_which_it_is_found(task_index: TaskIndex) -> None:
+    """Its time's in UTC, else its date, else that of its making; a chat is found like a call, and not counted."""
+    days = ("1969-12-31", "0001-01-01", "9999-12-31", "2024-02-29", "2025-10-20", "2025-10-20")
+    dated = [task(number, call_date=day) for number, day in enumerate(days, 1)]
+    timed = [task(7, call_date="2025-10-20", call_at_ms=-1), task(8), task(9, type=TaskType.CHAT, call_date=days[-1])]
+    task_index.take_in("t1", "2026-01", [*dated, *timed], gone={})
+    unwritten = Unwritten({6: 2, 10: 1}, (task(6, version=2, call_date="2025-10-21"), task(10)))
+    told = {"0001-01-01": 1, "1969-12-31": 2, "2024-02-29": 1, "2025-10-20": 1, "2025-10-21": 1, "2026-01-01": 2}
+    assert task_index.days("t1", lambda: unwritten) == told | {"9999-12-31": 1}
+    for day, count in task_index.days("t1", lambda: unwritten).items():
+        first_ms = round(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
+        of_day = Criteria(type=TaskType.CALL, moment_ms=Range(first_ms, first_ms + DAY_MS - 1))
+        assert task_index.find("t1", of_day, lambda: unwritten, page=1, per_page=9).total == count, day
+    chats = Criteria(type=TaskType.CHAT, moment_ms=Range(1_760_918_400_000, 1_760_918_400_000))
+    assert task_index.find("t1", chats, lambda: unwritten, page=1, per_page=9).total == 1
 
 
 def test_a_month_that_is_made_anew_holds_these_rows_alone(task_index: TaskIndex) -> None:
@@ -111,7 +119,7 @@ def test_what_was_said_in_a_month_can_be_forgotten(task_index: TaskIndex) -> Non
     task_index.drop_words("t1", "2026-01")
     assert ids(task_index, Criteria(words="zebra")) == [3]
     assert ids(task_index, Criteria(operator="ivan")) == [3, 2, 1]
-    assert task_index.find("t2", Criteria(words="zebra"), lambda: ALL_WRITTEN, page=1, per_page=1).total == 1
+    assert task_index.find("t2", Criteria(words="zebra"), Unwritten, page=1, per_page=1).total == 1
     assert task_index.versions("t1", "2026-01") == {1: 1, 2: 1, 4: 1}
     task_index.take_in("t1", "2026-01", [task(1, version=2), task(2, version=2, words="lion")], gone={4: 2})
     assert (ids(task_index, Criteria(words="lion")), ids(task_index)) == ([2], [3, 2, 1])
@@ -136,7 +144,7 @@ def task(task_id: int, *, created_at_ms: int = JANUARY_MS, **fields: object) -> 
     return replace(plain, **fields)  # type: ignore[arg-type]  # fields of a row
 
 
-def ids(index: TaskIndex, wanted: Criteria = EVERYTHING, unwritten: Unwritten = ALL_WRITTEN) -> list[int]:
-    found = index.find("t1", wanted, lambda: unwritten, page=1, per_page=100)
+def ids(index: TaskIndex, wanted: Criteria = EVERYTHING, unwritten: Unwritten | None = None) -> list[int]:
+    found = index.find("t1", wanted, lambda: unwritten or Unwritten(), page=1, per_page=100)
     assert found.total == len(found.rows)
     return [row.id for row in found.rows]

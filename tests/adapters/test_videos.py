@@ -5,6 +5,7 @@ The sites themselves are never asked: what they would answer is not ours to test
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 from callscribe.adapters.web import trusted
 from callscribe.adapters.web.fence import Fence
-from callscribe.adapters.web.video_child import Listener, Request, options, reason_of
+from callscribe.adapters.web.video_child import Listener, Request, options, reason_of, runtimes_here
 from callscribe.adapters.web.videos import YtDlpVideos
 from callscribe.errors import OutboundFailed, OutboundRefused
 from callscribe.media import sandbox
@@ -158,10 +159,14 @@ from callscribe.adapters.web import video_child
 from callscribe.adapters.web.fence import Fence
 from callscribe.errors import OutboundFailed, OutboundRefused
 from yt_dlp.extractor.youtube import YoutubeIE
+from yt_dlp.utils import ExtractorError
 
 def leads_inside(self, url):
     if sys.argv[2] == "page":
         self._download_webpage(sys.argv[1], "x")
+    if sys.argv[2] == "aside":
+        self._download_webpage(sys.argv[1], "x", fatal=False)
+        raise ExtractorError("Video unavailable", expected=True)
     return {"id": "x", "title": "x", "formats": [{"url": sys.argv[1], "ext": "m4a", "vcodec": "none"}]}
 
 YoutubeIE._real_extract = leads_inside
@@ -170,7 +175,7 @@ if sys.argv[3] == "fenced":
     fence.put_up()
 request = video_child.Request("https://www.youtube.com/watch?v=dQw4w9WgXcQ", 1_000_000)
 try:
-    video_child.fetched(request, {}, fence)
+    video_child.fetched(request, {})
     print(json.dumps({"fetched": True}))
 except (OutboundFailed, OutboundRefused) as error:
     print(json.dumps({"type": type(error).__name__, "message": str(error)}))
@@ -183,6 +188,24 @@ def test_T_A26_a_site_that_leads_inside_is_not_followed_there(site: MediaSite, t
     told = run_child(OF_A_SITE, site.url("/talk.flac"), stage, "fenced", folder=tmp_path)
     assert told == {"type": "OutboundRefused", "message": "the link led to an address that is not public"}
     assert site.asked == []
+
+
+def test_T_A26_a_failure_is_told_as_it_is_although_something_else_led_inside_before(
+    site: MediaSite, tmp_path: Path
+) -> None:
+    """One of several addresses, say, of a page that the site can do without."""
+    told = run_child(OF_A_SITE, site.url("/talk.flac"), "aside", "fenced", folder=tmp_path)
+    assert told == {"type": "OutboundFailed", "message": "the site refused: Video unavailable"}
+    assert site.asked == []
+
+
+def test_T_A26_of_all_runtimes_here_only_one_without_a_network_of_its_own_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert runtimes_here() == {"deno": "/usr/bin/deno"}
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "deno" else f"/usr/bin/{name}")
+    assert runtimes_here() == {}
 
 
 def test_without_the_fence_the_same_site_would_be_followed(site: MediaSite, tmp_path: Path) -> None:

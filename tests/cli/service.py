@@ -16,7 +16,7 @@ from callscribe.domain.jobs import ids_from_audio_key
 from callscribe.domain.transcripts import Segment, Transcript, Word
 from callscribe.errors import Failure, FailureCode, NotFound
 from callscribe.ports import Deps, SentAs, Settings
-from callscribe.services import accounts, jobs
+from callscribe.services import accounts, jobs, preparing
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 FAILS = WAV + b"this one cannot be read"
@@ -160,7 +160,7 @@ def _work(deps: Deps, tenant_id: str, job_id: str, version_id: str | None, body:
     """The pipeline, all at once."""
     render = dialects.load("presign").renderer()
     jobs.uploaded(deps, tenant_id=tenant_id, job_id=job_id, version_id=version_id)
-    job = jobs.prepare(deps, tenant_id=tenant_id, job_id=job_id)
+    job = preparing.prepare(deps, tenant_id=tenant_id, job_id=job_id)
     if body == NEVER_ENDS:
         return
     if body == FAILS:

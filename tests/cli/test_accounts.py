@@ -13,8 +13,8 @@ from callscribe.cli.edge import ExitCode, UsageError
 from callscribe.cli.session import Tools
 from callscribe.cli.stages import Stage
 from callscribe.domain.accounts import USUAL_SCOPES
-from callscribe.domain.credits import Account, shown
 from callscribe.domain.jobs import Job
+from callscribe.domain.prices import Account, shown
 from callscribe.errors import NotFound, Unauthenticated, Unavailable
 from callscribe.services import accounts, jobs, ledger, recordings, tariffs, users
 from callscribe.services.accounts import Principal

@@ -1,21 +1,25 @@
 """What the pipeline does to the jobs of a stage in memory, by the services that its functions call."""
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-from unittest import mock
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import jwt
 
-from callscribe.adapters.memory import MemoryObjects, MemoryQueue, MemoryStore
-from callscribe.dialects import Dialect
-from callscribe.domain.credits import Account
+from callscribe import dialects
+from callscribe.adapters.memory import (
+    ManualClock,
+    MemoryInspector,
+    MemoryObjects,
+    MemoryQueue,
+    MemoryStore,
+    memory_deps,
+)
 from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.prices import Account
 from callscribe.domain.transcripts import Segment, Transcript, Word, to_json
 from callscribe.errors import FailureCode, JobFailed
-from callscribe.ports import Deps
-from callscribe.services import jobs, ledger, sources
+from callscribe.ports import Deps, Settings
+from callscribe.services import jobs, ledger, preparing, sources
 from tests.dialects.conftest import Client
 
 TRANSCRIPT = Transcript(
@@ -32,26 +36,35 @@ TRANSCRIPT = Transcript(
     speech_s=3.2,
 )  # fmt: skip
 
-_REMEMBERED = cache(hashlib.scrypt)
 
-
-@contextmanager
-def remembered_scrypt() -> Iterator[None]:
-    """The same hash of the same password is computed once: many tests log in by the same few."""
-    with mock.patch.object(hashlib, "scrypt", _REMEMBERED):
-        yield
-
-
+@dataclass
 class Pipeline:
-    """A stage's jobs on their way. Whoever has the stage derives from this."""
+    """A stage's jobs on their way. Whoever has the stage derives from this, and calls `build` when made."""
 
-    deps: Deps
-    dialect: Dialect
-    store: MemoryStore
-    uploads: MemoryObjects
-    results: MemoryObjects
-    fetch_queue: MemoryQueue
-    heard: Transcript = TRANSCRIPT  # in every recording, unless another transcript is given
+    heard: ClassVar[Transcript] = TRANSCRIPT  # in every recording, unless another transcript is given
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    inspector: MemoryInspector = field(default_factory=MemoryInspector)
+    settings: Settings = field(default_factory=lambda: Settings(public_base_url="https://callscribe.example"))
+
+    def build(self, dialect: str, **others: Any) -> None:
+        """The dialect on this stage's fakes; `others` of Deps by field name, also in place of these."""
+        self.uploads = MemoryObjects(self.clock, bucket="uploads")
+        self.results = MemoryObjects(self.clock, bucket="results")
+        self.fetch_queue = MemoryQueue(self.clock)
+        fakes = {
+            "store": self.store,
+            "uploads": self.uploads,
+            "results": self.results,
+            "inspector": self.inspector,
+            "fetch_queue": self.fetch_queue,
+            "settings": self.settings,
+            "now_ms": self.clock,
+        }
+        self.deps: Deps = memory_deps(**(fakes | others))
+        self.dialect = dialects.load(dialect)
+        self.anonymous = Client(self.dialect.build(self.deps))
 
     def job(self, uuid: str) -> Job:
         """The job of a uuid, whoever owns it."""
@@ -63,7 +76,7 @@ class Pipeline:
         info = self.uploads.head(job.audio_key)
         version_id = self.uploads.put(job.audio_key, b"RIFF") if info is None else info.version_id
         jobs.uploaded(self.deps, tenant_id=job.tenant_id, job_id=job.id, version_id=version_id)
-        return jobs.prepare(self.deps, tenant_id=job.tenant_id, job_id=job.id)
+        return preparing.prepare(self.deps, tenant_id=job.tenant_id, job_id=job.id)
 
     def complete(self, uuid: str, transcript: Transcript | None = None) -> Job:
         """Take a job to its end, for which this is heard. Raises JobFailed."""

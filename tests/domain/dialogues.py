@@ -6,7 +6,7 @@ the cues were weighed; `UNSEEN` were written afterwards and no cue was changed f
 
 from dataclasses import dataclass, replace
 
-from callscribe.domain.roles import CallFacts, Direction
+from callscribe.domain.call_facts import CallFacts, Direction
 from callscribe.domain.transcripts import Transcript
 from tests.exports.samples import spoken, transcript
 

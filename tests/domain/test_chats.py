@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callscribe.domain import chats, transcripts
+from callscribe.domain.call_facts import CallFacts
 from callscribe.domain.chat_labels import split
 from callscribe.domain.chats import Chat, Message, to_transcript
-from callscribe.domain.roles import CallFacts, Role, assign
+from callscribe.domain.roles import Role, assign
 from callscribe.domain.transcripts import Transcript
 
 MAPPED = CallFacts(agent_channel=chats.AGENT_SIDE)

@@ -1,6 +1,6 @@
 import pytest
 
-from callscribe.domain.credits import MICRO, Account, Plan, Price, shown
+from callscribe.domain.prices import MICRO, Account, Plan, Price, shown
 
 
 @pytest.mark.parametrize(

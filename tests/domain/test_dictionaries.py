@@ -2,7 +2,7 @@
 
 import pytest
 
-from callscribe.domain.dictionaries import DICTIONARIES, MOST_SATISFIED, politeness_rating, politeness_score
+from callscribe.domain.dictionaries import DICTIONARIES, MOST_SATISFIED, politeness_score
 from callscribe.domain.short_codes import number_of
 from callscribe.domain.tasks import LABELS
 
@@ -18,29 +18,15 @@ def test_ids_count_from_1_and_no_word_comes_twice(label: str) -> None:
     assert len({term.english for term in terms}) == len({term.russian for term in terms}) == len(terms)
 
 
-def test_T_L3_a_rating_of_politeness_is_a_share_of_the_best_and_back() -> None:
+def test_T_L3_a_rating_of_politeness_is_a_share_of_the_best() -> None:
     assert [politeness_score(rating) for rating in range(1, 6)] == [0, 0.25, 0.5, 0.75, 1]
-    assert [politeness_rating(politeness_score(rating)) for rating in range(1, 6)] == [1, 2, 3, 4, 5]
     assert MOST_SATISFIED == 10
-
-
-@pytest.mark.parametrize(
-    ("score", "rating"), [(0.0, 1), (0.12, 1), (0.125, 2), (0.374, 2), (0.375, 3), (0.95, 5), (0.86, 4), (1.0, 5)]
-)
-def test_T_L3_a_share_becomes_the_nearest_rating(score: float, rating: int) -> None:
-    assert politeness_rating(score) == rating
 
 
 @pytest.mark.parametrize("rating", [0, 6, -1])
 def test_T_L3_there_is_no_other_rating(rating: int) -> None:
     with pytest.raises(ValueError, match="politeness"):
         politeness_score(rating)
-
-
-@pytest.mark.parametrize("score", [-0.01, 1.01, float("nan")])
-def test_T_L3_there_is_no_other_share(score: float) -> None:
-    with pytest.raises(ValueError, match="share"):
-        politeness_rating(score)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callscribe.domain import role_cues
-from callscribe.domain.roles import NOTHING_KNOWN, CallFacts, Direction, Role, Roles, assign
+from callscribe.domain.call_facts import NOTHING_KNOWN, CallFacts, Direction
+from callscribe.domain.roles import Role, Roles, assign
 from callscribe.domain.transcripts import Segment, Transcript
 from tests.domain.dialogues import CALLS, HEARD_BADLY, INBOUND, OUTBOUND, UNSEEN, Dialogue
 from tests.exports.samples import segment, transcript

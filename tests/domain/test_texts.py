@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscribe.domain.texts import lines, one_line
+from callscribe.domain.texts import caseless, is_blank, lines, one_line
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,7 @@ from callscribe.domain.texts import lines, one_line
         ("a\tb\x1b[31m\x7f\x85", "a b [31m", "a b [31m"),
         ("a\u2028b\u2029\ud800", "a b", "a b"),
         ("Ёлка 🎧", "Ёлка 🎧", "Ёлка 🎧"),
+        ("Сергеи\u0306\r\nЁлка", "Сергей  Ёлка", "Сергей\nЁлка"),
         ("\x00\n", "", ""),
     ],
 )
@@ -28,3 +29,21 @@ def test_what_is_clean_stays_as_it_is(text: str) -> None:
     for clean in (one_line, lines):
         assert clean(clean(text)) == clean(text)
         assert "\x00" not in clean(text)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\u200b", "\u200b\u00a0\u2060", "\ufeff \u0301", "\u3164\u00ad"])
+def test_what_shows_nothing_is_blank(text: str) -> None:
+    assert is_blank(text)
+
+
+@pytest.mark.parametrize("text", ["a", "\u200ba", "é", "e\u0301", ".", "👍", "가"])
+def test_what_shows_anything_is_not_blank(text: str) -> None:
+    assert not is_blank(text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("СЕРГЕЙ", "Сергеи\u0306"), ("Straße", "STRASSE"), ("\u1fb7", "\u03b1\u0342\u0345")]
+)
+def test_texts_that_differ_in_case_or_spelling_only_are_one(one: str, other: str) -> None:
+    assert caseless(one) == caseless(other)
+    assert caseless("й") != caseless("и")

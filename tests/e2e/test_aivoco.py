@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from callscribe.domain.roles import CallFacts
+from callscribe.domain.call_facts import CallFacts
 from callscribe.services import recordings
 from local.system import LocalSystem
 from tests.dialects.aivoco import samples

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from callscribe.client import Client, Status
-from callscribe.domain.credits import MICRO, Account, EntryKind, Plan
+from callscribe.domain.credits import EntryKind
+from callscribe.domain.prices import MICRO, Account, Plan
 from callscribe.services import accounts, ledger
 from local.system import LocalSystem
 from tests.corpora import bad_audio

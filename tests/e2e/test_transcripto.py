@@ -12,7 +12,8 @@ import docx
 import httpx
 import pytest
 
-from callscribe.domain.credits import Account, EntryKind
+from callscribe.domain.credits import EntryKind
+from callscribe.domain.prices import Account
 from callscribe.domain.task_marks import TASKS, DirtyTask
 from callscribe.services import ledger
 from local.system import LocalSystem

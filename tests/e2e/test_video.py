@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from callscribe import names
-from callscribe.domain.credits import Account
+from callscribe.domain.prices import Account
 from local.system import LocalSystem
 from local.videos import fetcher_environment
 from tests.adapters.media_site import MediaSite

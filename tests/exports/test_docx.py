@@ -93,7 +93,8 @@ def test_a_call_of_three_hours_is_written_in_seconds() -> None:
 def test_the_library_is_loaded_for_this_format_only() -> None:
     script = """
 import sys
-from callscribe.domain.roles import NOTHING_KNOWN, assign
+from callscribe.domain.call_facts import NOTHING_KNOWN
+from callscribe.domain.roles import assign
 from callscribe.exports import render
 from tests.exports.samples import CALL
 for name in ("txt", "json", "srt", "vtt"):

@@ -10,7 +10,8 @@ from docx import Document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callscribe.domain.roles import Direction, Roles
+from callscribe.domain.call_facts import Direction
+from callscribe.domain.roles import Roles
 from callscribe.exports import task_docx, task_txt
 from callscribe.exports.task_labels import TASK_LABELS
 from callscribe.exports.task_report import Kind, TaskReport

@@ -4,8 +4,8 @@ import json
 import time
 from collections.abc import Callable
 
-from callscribe.domain.credits import Plan
 from callscribe.domain.exchanges import Exchange
+from callscribe.domain.prices import Plan
 from tests.dialects.aivoco.world import DATA, TRANSCRIBE, World
 from tests.functions.running_door import running_door
 

@@ -1,6 +1,7 @@
 """What each function brings along: its adapters, its environment, its imports."""
 
 import ast
+import importlib.util
 import json
 import os
 import re
@@ -53,6 +54,29 @@ HANDLERS = sorted(set(ADAPTERS) - {"transcribe_worker", "fetch_video", "door", "
 # What callscribe's own modules a Lambda may not load when it starts.
 NEVER_AT_START = ("callscribe.engines", "callscribe.cli", "callscribe.client", "callscribe.adapters.memory")
 MEDIA = "callscribe.media"
+# What the APIs need only for some requests, if at all: each of these is time in every one of their cold starts.
+NEVER_AT_START_OF_AN_API = {
+    "callscribe.domain.role_cues",
+    "callscribe.domain.role_words",
+    "callscribe.domain.work",
+    "callscribe.services.arrivals",
+    "callscribe.services.preparing",
+    "callscribe.services.videos",
+}
+# What only tasks have: conversations, reports, lists, files that are taken once.
+NEVER_WITHOUT_TASKS = {
+    "callscribe.domain.chat_labels",
+    "callscribe.domain.chats",
+    "callscribe.domain.known_files",
+    "callscribe.domain.reports",
+    "callscribe.domain.tasks",
+    "callscribe.services.known_files",
+    "callscribe.services.tariffs",
+}
+# And what this one alone does without: it neither ends jobs nor shows what anybody has.
+NEVER_AT_START_OF = {"presign": {"callscribe.domain.credits", "callscribe.services.ledger"}}
+WITH_TASKS = {"transcripto"}
+
 BROUGHT_ALONG = {"door": {"uvicorn"}}  # by its image
 SPEAKS_HTTP = {"deliver_callback", "fetch_audio"}  # and then only once they do
 
@@ -124,6 +148,21 @@ def test_each_dialect_starts_with_the_core_layer_only_and_loads_no_other_dialect
     others = {f"callscribe.dialects.{name}" for name in names.DIALECTS if name != dialect}
     assert not others & set(loaded)
     assert not [name for name in loaded if name.startswith((*NEVER_AT_START, MEDIA))]
+
+
+@pytest.mark.parametrize("dialect", sorted(names.DIALECTS))
+def test_an_api_loads_nothing_at_its_start_that_only_other_processes_or_dialects_need(
+    dialect: str, secrets_url: str
+) -> None:
+    without_tasks = set() if dialect in WITH_TASKS else NEVER_WITHOUT_TASKS
+    unwanted = NEVER_AT_START_OF_AN_API | without_tasks | NEVER_AT_START_OF.get(dialect, set())
+    loaded = start("api", out_of_reach(), secrets_url, dialect=dialect)
+    assert not unwanted & set(loaded)
+
+
+def test_what_an_api_may_not_load_at_its_start_does_exist() -> None:
+    forbidden = NEVER_AT_START_OF_AN_API | NEVER_WITHOUT_TASKS | set().union(*NEVER_AT_START_OF.values())
+    assert not [name for name in forbidden if importlib.util.find_spec(name) is None]
 
 
 def test_the_check_itself_notices_a_library_that_is_missing(secrets_url: str) -> None:

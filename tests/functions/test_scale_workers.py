@@ -11,7 +11,7 @@ from callscribe.domain.records import insert
 from callscribe.domain.scaling import ScalingSettings
 from callscribe.domain.work import POOL, WorkerSeen
 from callscribe.media import inspect
-from callscribe.services import jobs
+from callscribe.services import preparing
 from tests.adapters.cloud import JobQueue, idle_jobs
 from tests.functions.stage import Stage, handler_of
 
@@ -63,7 +63,7 @@ def test_a_long_recording_that_was_prepared_asks_for_more_than_a_short_one(
     monkeypatch.setattr(inspect, "inspect", lambda *_args, **_how: facts)
     deps = wiring.aws_deps("store", "uploads", "inspector")
     job = stage.queued()
-    jobs.prepare(deps, tenant_id=job.tenant_id, job_id=job.id)
+    preparing.prepare(deps, tenant_id=job.tenant_id, job_id=job.id)
     send_work(stage, 1)
     assert handler_of("scale_workers")({}, None) == {"workers": 2, "reason": "behind"}
 

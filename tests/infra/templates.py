@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 Json = dict[str, Any]
 
@@ -100,21 +100,29 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class WithGpu(Stage):
-    """A stage with its pool of workers."""
+class WithStack(Stage):
+    """A stage with a third stack, which a subclass names by its `label`."""
+
+    label: ClassVar[str]
 
     @cached_property
-    def gpu(self) -> Template:
-        file = self.folder / f"Callscribe-{self.name}-Gpu.template.json"
-        return Template("Gpu", file, self.data.exports | self.app.exports)
+    def own(self) -> Template:
+        file = self.folder / f"Callscribe-{self.name}-{self.label}.template.json"
+        return Template(self.label, file, self.data.exports | self.app.exports)
 
     def resources(self, kind: str) -> dict[str, Json]:
-        return super().resources(kind) | self.gpu.resources(kind)
+        return super().resources(kind) | self.own.resources(kind)
 
     def one(self, kind: str) -> Json:
-        """The only one of its kind in the pool's own stack."""
-        (found,) = self.gpu.resources(kind).values()
+        """The only one of its kind in the third stack."""
+        (found,) = self.own.resources(kind).values()
         return found
+
+
+class WithGpu(WithStack):
+    """A stage with its pool of workers."""
+
+    label = "Gpu"
 
 
 def listed(value: Any) -> list[Any]:

@@ -2,8 +2,6 @@
 
 import json
 import re
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from infra.assembly import build_app
 from infra.bundling import ROOT
 from infra.settings import BadSetting, from_context
 from tests.infra.conftest import WITHOUT_LAYERS
-from tests.infra.templates import Stage, Template, listed, role_of
+from tests.infra.templates import Stage, WithStack, listed, role_of
 from tests.infra.test_findings import cfn_lint
 
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
@@ -27,21 +25,10 @@ ASKED: dict[str, Any] = {"door": "true", "door_domain_name": "door.example.com",
 GIVEN_VPC = {"door_vpc_id": VPC_ID, "door_subnet_ids": ",".join(SUBNET_IDS)}
 
 
-@dataclass(frozen=True)
-class WithDoor(Stage):
-    """A stage with its third stack."""
+class WithDoor(WithStack):
+    """A stage with the door's stack."""
 
-    @cached_property
-    def door(self) -> Template:
-        file = self.folder / f"Callscribe-{self.name}-Door.template.json"
-        return Template("Door", file, self.data.exports | self.app.exports)
-
-    def resources(self, kind: str) -> dict[str, dict[str, Any]]:
-        return super().resources(kind) | self.door.resources(kind)
-
-    def one(self, kind: str) -> dict[str, Any]:
-        (found,) = self.door.resources(kind).values()
-        return found
+    label = "Door"
 
 
 def synthesised(folder: Path, **context: Any) -> WithDoor:
@@ -106,7 +93,7 @@ def test_cdk_nag_and_cfn_lint_find_nothing(which: str, request: pytest.FixtureRe
 
 
 def test_the_door_may_do_what_the_dialects_lambdas_may_and_nothing_else(stage: WithDoor) -> None:
-    (role,) = (r for r in stage.door.resources("AWS::IAM::Role") if "TaskRole" in r and "Execution" not in r)
+    (role,) = (r for r in stage.own.resources("AWS::IAM::Role") if "TaskRole" in r and "Execution" not in r)
     of_the_lambdas = {
         (action, resource)
         for reference, function in stage.app.resources("AWS::Lambda::Function").items()
@@ -144,7 +131,7 @@ def test_only_tls_comes_in_and_only_to_the_load_balancer(stage: WithDoor) -> Non
     assert (listener["Port"], listener["Protocol"]) == (443, "HTTPS")
     assert listener["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
     assert listener["Certificates"] == [{"CertificateArn": CERTIFICATE}]
-    groups = stage.door.resources("AWS::EC2::SecurityGroup")
+    groups = stage.own.resources("AWS::EC2::SecurityGroup")
     opened = [rule for group in groups.values() for rule in group.get("SecurityGroupIngress", [])]
     assert [(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in opened] == [("0.0.0.0/0", 443, 443)]
     between = stage.one("AWS::EC2::SecurityGroupIngress")
@@ -180,44 +167,44 @@ def test_the_load_balancer_is_not_deleted_by_mistake_unless_that_is_chosen(stage
 
 
 def test_its_own_network_has_two_zones_and_no_nat(stage: WithDoor) -> None:
-    assert len(stage.door.resources("AWS::EC2::Subnet")) == 2
-    assert not stage.door.resources("AWS::EC2::NatGateway")
-    assert {one["VpcEndpointType"] for one in stage.door.resources("AWS::EC2::VPCEndpoint").values()} == {"Gateway"}
+    assert len(stage.own.resources("AWS::EC2::Subnet")) == 2
+    assert not stage.own.resources("AWS::EC2::NatGateway")
+    assert {one["VpcEndpointType"] for one in stage.own.resources("AWS::EC2::VPCEndpoint").values()} == {"Gateway"}
     assert stage.one("AWS::EC2::FlowLog")["TrafficType"] == "REJECT"
     network = stage.one("AWS::ECS::Service")["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert network["AssignPublicIp"] == "ENABLED"
 
 
 def test_a_given_network_is_used_and_none_is_made(chosen: WithDoor) -> None:
-    assert not chosen.door.resources("AWS::EC2::VPC")
+    assert not chosen.own.resources("AWS::EC2::VPC")
     network = chosen.one("AWS::ECS::Service")["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert network["Subnets"] == SUBNET_IDS
     assert chosen.one("AWS::ElasticLoadBalancingV2::LoadBalancer")["Subnets"] == SUBNET_IDS
-    assert {group["VpcId"] for group in chosen.door.resources("AWS::EC2::SecurityGroup").values()} == {VPC_ID}
+    assert {group["VpcId"] for group in chosen.own.resources("AWS::EC2::SecurityGroup").values()} == {VPC_ID}
 
 
 def test_the_door_grows_with_its_work_to_what_is_chosen(stage: WithDoor, chosen: WithDoor) -> None:
     for synthesis, most in ((stage, 4), (chosen, 9)):
         target = synthesis.one("AWS::ApplicationAutoScaling::ScalableTarget")
         assert (target["MinCapacity"], target["MaxCapacity"]) == (1, most)
-    assert len(stage.door.resources("AWS::ApplicationAutoScaling::ScalingPolicy")) == 2
+    assert len(stage.own.resources("AWS::ApplicationAutoScaling::ScalingPolicy")) == 2
 
 
 def test_logs_are_forgotten_after_the_stages_retention(stage: WithDoor, chosen: WithDoor) -> None:
     for synthesis, days in ((stage, 30), (chosen, 7)):
-        groups = synthesis.door.resources("AWS::Logs::LogGroup").values()
+        groups = synthesis.own.resources("AWS::Logs::LogGroup").values()
         assert groups
         assert {group["RetentionInDays"] for group in groups} == {days}
 
 
 def test_the_door_says_where_it_is(stage: WithDoor) -> None:
-    outputs = stage.door.outputs
+    outputs = stage.own.outputs
     assert outputs["DoorUrl"]["Value"] == "https://door.example.com"
     assert outputs["DoorTarget"]["Value"].endswith(".DNSName>")
 
 
 def test_no_role_of_the_door_uses_wildcards_but_where_aws_has_nothing_narrower(stage: WithDoor) -> None:
-    for role in stage.door.resources("AWS::IAM::Role"):
+    for role in stage.own.resources("AWS::IAM::Role"):
         for action, resource in stage.grants(role):
             assert "*" not in action
             if resource == "*":
@@ -231,11 +218,11 @@ def test_neither_a_domain_nor_another_setting_changes_what_the_deployed_door_imp
 ) -> None:
     assert stage.data.exports == chosen.data.exports
     assert stage.app.exports == chosen.app.exports
-    assert not stage.door.exports
+    assert not stage.own.exports
 
 
 def test_a_door_that_fails_is_full_or_is_not_reached_raises_an_alarm(stage: WithDoor) -> None:
-    alarms = stage.door.resources("AWS::CloudWatch::Alarm").values()
+    alarms = stage.own.resources("AWS::CloudWatch::Alarm").values()
     found = {(a["Namespace"], a["MetricName"]): (a["Threshold"], a["Statistic"]) for a in alarms}
     assert found == {
         ("AWS/ApplicationELB", "UnHealthyHostCount"): (1, "Maximum"),
@@ -259,9 +246,9 @@ def test_the_doors_alarms_are_mailed_by_the_topic_of_the_others_which_it_does_no
 ) -> None:
     (topic,) = chosen.app.resources("AWS::SNS::Topic").values()
     arn = f"arn:<AWS::Partition>:sns:<AWS::Region>:<AWS::AccountId>:{topic['TopicName']}"
-    assert all(a["AlarmActions"] == [arn] for a in chosen.door.resources("AWS::CloudWatch::Alarm").values())
-    assert not chosen.door.resources("AWS::SNS::Topic")
-    assert not [a for a in stage.door.resources("AWS::CloudWatch::Alarm").values() if "AlarmActions" in a]
+    assert all(a["AlarmActions"] == [arn] for a in chosen.own.resources("AWS::CloudWatch::Alarm").values())
+    assert not chosen.own.resources("AWS::SNS::Topic")
+    assert not [a for a in stage.own.resources("AWS::CloudWatch::Alarm").values() if "AlarmActions" in a]
 
 
 def test_the_image_takes_the_package_and_the_door_and_nothing_else(stage: WithDoor) -> None:

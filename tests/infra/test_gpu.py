@@ -49,7 +49,7 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 def environments(synthesis: WithGpu) -> dict[str, dict[str, Any]]:
     """Compute resources by reference, in the order in which the queue asks them."""
-    found = synthesis.gpu.resources("AWS::Batch::ComputeEnvironment")
+    found = synthesis.own.resources("AWS::Batch::ComputeEnvironment")
     order = synthesis.one("AWS::Batch::JobQueue")["ComputeEnvironmentOrder"]
     assert [each["Order"] for each in order] == list(range(1, len(found) + 1))
     references = [each["ComputeEnvironment"].replace(".ComputeEnvironmentArn>", ">") for each in order]
@@ -71,14 +71,14 @@ def template(synthesis: WithGpu) -> dict[str, Any]:
 
 
 def role_named(synthesis: WithGpu, part: str) -> str:
-    (role,) = (reference for reference in synthesis.gpu.resources("AWS::IAM::Role") if part in reference)
+    (role,) = (reference for reference in synthesis.own.resources("AWS::IAM::Role") if part in reference)
     return role
 
 
 def test_there_is_a_pool_on_aws_and_none_where_it_is_not_wanted_or_on_the_laptop(
     pool: WithGpu, without: Stage, local: Stage
 ) -> None:
-    assert pool.gpu.resources("AWS::Batch::JobQueue")
+    assert pool.own.resources("AWS::Batch::JobQueue")
     for stage in (without, local):
         assert not list(stage.folder.glob("*-Gpu.template.json"))
         kinds = {r["Type"] for each in (stage.data, stage.app) for r in each.body["Resources"].values()}
@@ -108,7 +108,7 @@ def test_neither_code_nor_settings_change_what_the_deployed_pool_imports(
     for stage in (other, without):
         assert stage.data.exports == pool.data.exports
         assert stage.app.exports == pool.app.exports
-    assert not pool.gpu.exports
+    assert not pool.own.exports
 
 
 def test_nothing_runs_while_there_is_no_work_and_no_more_than_the_most(pool: WithGpu) -> None:
@@ -143,7 +143,7 @@ def test_a_queue_takes_no_more_environments_than_aws_allows(pool: WithGpu) -> No
 
 
 def test_a_new_template_or_image_replaces_machines_and_not_the_environment(pool: WithGpu) -> None:
-    for each in pool.gpu.resources("AWS::Batch::ComputeEnvironment").values():
+    for each in pool.own.resources("AWS::Batch::ComputeEnvironment").values():
         assert each["ReplaceComputeEnvironment"] is False
         assert each["UpdatePolicy"]["TerminateJobsOnUpdate"] is False
         assert "ServiceRole" not in each  # with one, AWS Batch updates nothing in place
@@ -182,15 +182,15 @@ def test_nothing_comes_in_and_only_tls_goes_out(pool: WithGpu) -> None:
     assert [(rule["FromPort"], rule["ToPort"], rule["IpProtocol"]) for rule in group["SecurityGroupEgress"]] == [
         (443, 443, "tcp")
     ]
-    assert not pool.gpu.resources("AWS::EC2::SecurityGroupIngress")
+    assert not pool.own.resources("AWS::EC2::SecurityGroupIngress")
 
 
 def test_its_own_network_has_two_zones_no_nat_and_free_ways_to_s3_and_the_table(pool: WithGpu) -> None:
-    subnets = pool.gpu.resources("AWS::EC2::Subnet")
+    subnets = pool.own.resources("AWS::EC2::Subnet")
     assert len({str(each["AvailabilityZone"]) for each in subnets.values()}) == len(subnets) == 2
     assert all(each["MapPublicIpOnLaunch"] for each in subnets.values())  # AWS Batch asks for no address
-    assert not pool.gpu.resources("AWS::EC2::NatGateway")
-    endpoints = pool.gpu.resources("AWS::EC2::VPCEndpoint").values()
+    assert not pool.own.resources("AWS::EC2::NatGateway")
+    endpoints = pool.own.resources("AWS::EC2::VPCEndpoint").values()
     assert {(e["VpcEndpointType"], e["ServiceName"].rpartition(".")[2]) for e in endpoints} == {
         ("Gateway", "s3"),
         ("Gateway", "dynamodb"),
@@ -270,7 +270,7 @@ def test_the_workers_role_reaches_the_table_by_which_it_says_that_it_lives(pool:
 def test_the_workers_log_is_kept_as_long_as_the_stages(pool: WithGpu) -> None:
     logged = container(pool)["LogConfiguration"]
     assert logged["LogDriver"] == "awslogs"
-    groups = pool.gpu.resources("AWS::Logs::LogGroup")
+    groups = pool.own.resources("AWS::Logs::LogGroup")
     assert groups[logged["Options"]["awslogs-group"]]["RetentionInDays"] == 30
     assert {group["RetentionInDays"] for group in groups.values()} == {30}
 
@@ -290,7 +290,7 @@ def test_starting_the_container_takes_the_image_and_its_log_and_nothing_else(poo
 
 def test_a_machine_may_be_a_container_instance_and_read_no_data(pool: WithGpu) -> None:
     (role,) = {role_named(pool, "MachinesRole")}
-    for profile in pool.gpu.resources("AWS::IAM::InstanceProfile").values():
+    for profile in pool.own.resources("AWS::IAM::InstanceProfile").values():
         assert profile["Roles"] == [role]
     grants = pool.grants(role)
     assert {action.partition(":")[0] for action, _ in grants} == {"ecs", "ecr"}
@@ -306,7 +306,7 @@ def test_a_machine_may_be_a_container_instance_and_read_no_data(pool: WithGpu) -
 
 
 def test_no_role_of_the_stack_uses_a_managed_policy_or_an_action_with_a_wildcard(pool: WithGpu) -> None:
-    for role, properties in pool.gpu.resources("AWS::IAM::Role").items():
+    for role, properties in pool.own.resources("AWS::IAM::Role").items():
         assert "ManagedPolicyArns" not in properties
         assert not [action for action, _ in pool.grants(role) if "*" in action]
 
@@ -353,10 +353,10 @@ def test_the_function_that_scales_is_as_all_functions_are(pool: WithGpu) -> None
 
 
 def test_it_looks_every_minute_and_at_once_when_a_worker_failed_or_none_can_come(pool: WithGpu) -> None:
-    rules = pool.gpu.resources("AWS::Events::Rule")
+    rules = pool.own.resources("AWS::Events::Rule")
     function = output_arn(pool)
     assert [rule["ScheduleExpression"] for rule in rules.values() if "ScheduleExpression" in rule] == ["rate(1 minute)"]
-    permissions = pool.gpu.resources("AWS::Lambda::Permission").values()
+    permissions = pool.own.resources("AWS::Lambda::Permission").values()
     for reference, rule in rules.items():
         assert [target["Arn"] for target in rule["Targets"]] == [function]
         assert [p for p in permissions if p["SourceArn"] == reference.replace(">", ".Arn>")]
@@ -402,7 +402,7 @@ def test_the_alarms_hear_the_looks_they_are_meant_for(line: str, nobody_works: b
 
 
 def test_what_goes_wrong_with_workers_raises_an_alarm(pool: WithGpu) -> None:
-    alarms = pool.gpu.resources("AWS::CloudWatch::Alarm").values()
+    alarms = pool.own.resources("AWS::CloudWatch::Alarm").values()
     found = {(a["Namespace"], a["MetricName"], a["Period"]): (a["Threshold"], a["TreatMissingData"]) for a in alarms}
     assert found.pop(("AWS/Events", "TriggeredRules", 1_800)) == (3, "notBreaching")  # workers that fail
     assert found.pop(("AWS/Events", "TriggeredRules", 300)) == (1, "notBreaching")  # none can be started
@@ -419,18 +419,18 @@ def test_what_goes_wrong_with_workers_raises_an_alarm(pool: WithGpu) -> None:
 
 
 def test_the_alarms_count_the_log_of_the_function_and_the_rules_of_the_queue(pool: WithGpu) -> None:
-    filters = pool.gpu.resources("AWS::Logs::MetricFilter").values()
+    filters = pool.own.resources("AWS::Logs::MetricFilter").values()
     assert {each["LogGroupName"] for each in filters} == {scaler(pool)["LoggingConfig"]["LogGroup"]}
     assert {each["FilterPattern"] for each in filters} == {gpu_stack.NOBODY_WORKS, gpu_stack.NOTHING_TO_DO}
-    alarms = pool.gpu.resources("AWS::CloudWatch::Alarm").values()
+    alarms = pool.own.resources("AWS::CloudWatch::Alarm").values()
     watched = {a["Period"]: a["Dimensions"][0]["Value"] for a in alarms if a["MetricName"] == "TriggeredRules"}
-    rules = pool.gpu.resources("AWS::Events::Rule")
+    rules = pool.own.resources("AWS::Events::Rule")
     assert rules[watched[300]]["EventPattern"]["detail-type"] == ["Batch Job Queue Blocked"]
     assert rules[watched[1_800]]["EventPattern"]["detail-type"] == ["Batch Job State Change"]
 
 
 def test_a_stage_without_a_budget_has_none(pool: WithGpu) -> None:
-    assert not pool.gpu.resources("AWS::Budgets::Budget")
+    assert not pool.own.resources("AWS::Budgets::Budget")
 
 
 def test_machines_bear_the_stages_tag_by_which_bills_are_told_apart(pool: WithGpu) -> None:
@@ -441,17 +441,17 @@ def test_machines_bear_the_stages_tag_by_which_bills_are_told_apart(pool: WithGp
 
 
 def test_the_stack_says_where_workers_are_asked_for(pool: WithGpu) -> None:
-    assert set(pool.gpu.outputs) == {"WorkerPoolQueue", "WorkerPoolDefinition"}
+    assert set(pool.own.outputs) == {"WorkerPoolQueue", "WorkerPoolDefinition"}
     assert output(pool, "WorkerPoolQueue").endswith(".JobQueueArn>")
 
 
 def output(synthesis: WithGpu, name: str) -> str:
-    return str(synthesis.gpu.outputs[name]["Value"])
+    return str(synthesis.own.outputs[name]["Value"])
 
 
 def output_arn(synthesis: WithGpu) -> str:
     """Of the function that scales."""
-    (reference,) = synthesis.gpu.resources("AWS::Lambda::Function")
+    (reference,) = synthesis.own.resources("AWS::Lambda::Function")
     return reference.replace(">", ".Arn>")
 
 

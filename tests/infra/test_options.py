@@ -273,14 +273,14 @@ def test_the_topic_takes_what_the_accounts_alarms_publish_and_nothing_in_the_cle
 
 
 def test_workers_run_on_what_is_chosen_on_demand_only(pool: WithGpu) -> None:
-    environments = [each["ComputeResources"] for each in pool.gpu.resources("AWS::Batch::ComputeEnvironment").values()]
+    environments = [each["ComputeResources"] for each in pool.own.resources("AWS::Batch::ComputeEnvironment").values()]
     assert [(each["Type"], each["InstanceTypes"]) for each in environments] == [
         ("EC2", ["g6.2xlarge"]),
         ("EC2", ["g5.xlarge"]),
     ]
     assert [each["MaxvCpus"] for each in environments] == [3 * 8, 3 * 4]
     assert all(each["Subnets"] == CHOICES["gpu_subnet_ids"].split(",") for each in environments)
-    assert not pool.gpu.resources("AWS::EC2::VPC")
+    assert not pool.own.resources("AWS::EC2::VPC")
     assert pool.one("AWS::EC2::SecurityGroup")["VpcId"] == CHOICES["gpu_vpc_id"]
 
 
@@ -310,7 +310,7 @@ def test_the_number_of_workers_follows_the_chosen_policy(pool: WithGpu) -> None:
 def test_the_pools_alarms_are_mailed_by_the_topic_of_the_others_which_it_does_not_import(pool: WithGpu) -> None:
     (topic,) = pool.app.resources("AWS::SNS::Topic").values()
     arn = f"arn:<AWS::Partition>:sns:{CHOICES['region']}:<AWS::AccountId>:{topic['TopicName']}"
-    alarms = pool.gpu.resources("AWS::CloudWatch::Alarm").values()
+    alarms = pool.own.resources("AWS::CloudWatch::Alarm").values()
     assert all(alarm["AlarmActions"] == [arn] for alarm in alarms)
     assert [alarm["Period"] for alarm in alarms if alarm["MetricName"] == "WorkersWithoutWork"] == [6 * 3600]
 

@@ -2,8 +2,6 @@
 
 import json
 import re
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +12,18 @@ from callscribe.wiring import parse_settings
 from infra.assembly import build_app
 from infra.settings import BadSetting, from_context
 from tests.infra.conftest import WITHOUT_LAYERS
-from tests.infra.templates import Json, Stage, Template, arn_of, listed, role_of
+from tests.infra.templates import Stage, WithStack, arn_of, listed, role_of
 from tests.infra.test_dockerfiles import DOCKERFILES, arguments_of
+from tests.infra.test_door import SUBNET_IDS, VPC_ID
 from tests.infra.test_findings import cfn_lint
 
-VPC_ID, SUBNET_IDS = "vpc-0123456789abcdef0", ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
 GIVEN_VPC = {"video_vpc_id": VPC_ID, "video_subnet_ids": ",".join(SUBNET_IDS)}
 
 
-@dataclass(frozen=True)
-class WithVideo(Stage):
+class WithVideo(WithStack):
     """A stage with the stack that fetches videos."""
 
-    @cached_property
-    def video(self) -> Template:
-        file = self.folder / f"Callscribe-{self.name}-Video.template.json"
-        return Template("Video", file, self.data.exports | self.app.exports)
-
-    def resources(self, kind: str) -> dict[str, Json]:
-        return super().resources(kind) | self.video.resources(kind)
-
-    def one(self, kind: str) -> Json:
-        (found,) = self.video.resources(kind).values()
-        return found
+    label = "Video"
 
 
 def synthesised(folder: Path, **context: Any) -> WithVideo:
@@ -132,7 +119,7 @@ def test_one_message_starts_one_container_with_its_fields_as_arguments(stage: Wi
 
 
 def test_the_pipe_may_take_orders_and_run_this_one_task_and_nothing_else(stage: WithVideo) -> None:
-    pipe, (task,) = stage.one("AWS::Pipes::Pipe"), stage.video.resources("AWS::ECS::TaskDefinition")
+    pipe, (task,) = stage.one("AWS::Pipes::Pipe"), stage.own.resources("AWS::ECS::TaskDefinition")
     definition = stage.one("AWS::ECS::TaskDefinition")
     roles = {definition["TaskRoleArn"], definition["ExecutionRoleArn"]}
     queue = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
@@ -151,28 +138,28 @@ def test_the_pipe_may_take_orders_and_run_this_one_task_and_nothing_else(stage: 
 
 
 def test_T_A26_nothing_comes_in_and_nothing_goes_out_but_tls(stage: WithVideo) -> None:
-    groups = stage.video.resources("AWS::EC2::SecurityGroup")
+    groups = stage.own.resources("AWS::EC2::SecurityGroup")
     assert not [rule for group in groups.values() for rule in group.get("SecurityGroupIngress", [])]
-    assert not stage.video.resources("AWS::EC2::SecurityGroupIngress")
+    assert not stage.own.resources("AWS::EC2::SecurityGroupIngress")
     leaving = [rule for group in groups.values() for rule in group["SecurityGroupEgress"]]
     assert {(rule["FromPort"], rule["ToPort"]) for rule in leaving} == {(443, 443)}
-    assert not stage.video.resources("AWS::EC2::NatGateway")
+    assert not stage.own.resources("AWS::EC2::NatGateway")
 
 
 def test_a_vpc_of_the_operators_is_taken_as_it_is(chosen: WithVideo) -> None:
-    assert not chosen.video.resources("AWS::EC2::VPC")
+    assert not chosen.own.resources("AWS::EC2::VPC")
     run = chosen.one("AWS::Pipes::Pipe")["TargetParameters"]["EcsTaskParameters"]
     assert run["NetworkConfiguration"]["AwsvpcConfiguration"]["Subnets"] == SUBNET_IDS
 
 
 def test_containers_that_cannot_start_or_end_badly_raise_an_alarm_that_is_mailed(chosen: WithVideo) -> None:
-    alarms = chosen.video.resources("AWS::CloudWatch::Alarm").values()
+    alarms = chosen.own.resources("AWS::CloudWatch::Alarm").values()
     assert {alarm["MetricName"] for alarm in alarms} == {"ExecutionFailed", "NumberOfMessagesSent"}
     assert all(len(alarm["AlarmActions"]) == 1 for alarm in alarms)
     rule = chosen.one("AWS::Events::Rule")
     assert rule["EventPattern"]["detail"]["containers"]["exitCode"] == [{"anything-but": [0]}, {"exists": False}]
     (target,) = rule["Targets"]
-    assert target["Arn"] in {arn_of(queue) for queue in chosen.video.resources("AWS::SQS::Queue")}
+    assert target["Arn"] in {arn_of(queue) for queue in chosen.own.resources("AWS::SQS::Queue")}
     told = set(target["InputTransformer"]["InputPathsMap"].values())
     assert told == {"$.detail.taskArn", "$.detail.stopCode", "$.detail.stoppedReason"}  # not the order, which has a URL
 

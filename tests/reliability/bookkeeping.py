@@ -12,7 +12,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from callscribe.adapters.memory import Crash, ManualClock, MemoryStore, RaiseAt, faulty_deps, memory_deps
-from callscribe.domain.credits import Account, HoldState
+from callscribe.domain.credits import HoldState
+from callscribe.domain.prices import Account
 from callscribe.errors import InsufficientCredits, Invalid, NotFound
 from callscribe.ports import Deps
 from callscribe.services import ledger

@@ -32,11 +32,12 @@ from callscribe.adapters.memory import (
 )
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.callbacks import Callback
-from callscribe.domain.credits import Account, Hold
-from callscribe.domain.credits import Plan as Tariff
+from callscribe.domain.credits import Hold
 from callscribe.domain.jobs import Job, JobState, ids_from_audio_key
+from callscribe.domain.prices import Account
+from callscribe.domain.prices import Plan as Tariff
 from callscribe.domain.transcripts import Segment, Transcript
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.errors import CallscribeError, Conflict, FailureCode, NotFound, Unavailable
 from callscribe.ports import (
     DEFAULT_OPTIONS,
@@ -47,7 +48,7 @@ from callscribe.ports import (
     TranscriptionOptions,
     WorkMessage,
 )
-from callscribe.services import accounts, callbacks, erasure, jobs, ledger, sources, work
+from callscribe.services import accounts, callbacks, erasure, jobs, ledger, preparing, sources, work
 from callscribe.services.accounts import Principal
 from callscribe.services.jobs import Idempotency, NewJob, NoSuchJob, Source
 from callscribe.services.sweep import sweep
@@ -360,7 +361,7 @@ class Cloud:
     def _do_prepare(self, name: str, tenant_id: str, job_id: str) -> None:
         execution = {"name": name, "tenant_id": tenant_id, "job_id": job_id}
         try:
-            prepared = jobs.prepare(self.deps, tenant_id=tenant_id, job_id=job_id)
+            prepared = preparing.prepare(self.deps, tenant_id=tenant_id, job_id=job_id)
         except CallscribeError as error:
             if type(error).__name__ != "JobFailed":
                 raise

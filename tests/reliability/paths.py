@@ -10,8 +10,8 @@ from typing import Any
 from callscribe.adapters.memory import Crash, Post
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.callbacks import Answer
-from callscribe.domain.credits import Plan
 from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.prices import Plan
 from callscribe.errors import FailureCode, JobFailed, OutboundRefused, Unavailable
 from callscribe.ports import DEFAULT_OPTIONS, Transcribed, TranscriptionOptions
 from callscribe.services import accounts

@@ -6,7 +6,8 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from callscribe.domain.credits import Account, Balance
+from callscribe.domain.credits import Balance
+from callscribe.domain.prices import Account
 from tests.reliability.bookkeeping import STEPS, Books, Step
 
 EXAMPLES = 500

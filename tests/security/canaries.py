@@ -24,13 +24,13 @@ from callscribe.adapters.web.webhooks import GuardedWebhooks
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.callbacks import Callback, CallbackState
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.errors import FailureCode, JobFailed
 from callscribe.ports import DEFAULT_OPTIONS, Settings, Transcribed, TranscriptionOptions, WorkMessage
-from callscribe.services import accounts, callbacks, jobs, sources, work
+from callscribe.services import accounts, callbacks, jobs, preparing, sources, work
 from callscribe.services.sweep import sweep
 from tests.dialects.conftest import http_event
-from tests.dialects.pipeline import remembered_scrypt
+from tests.hashing import quick_scrypt
 from tests.security import refusals
 from tests.security.figures import Figure
 from tests.security.harness import RecordingNetwork
@@ -243,7 +243,7 @@ class Run:
         if info is not None:
             jobs.uploaded(deps, **ids, version_id=info.version_id)
         with suppress(JobFailed):
-            jobs.prepare(deps, **ids)
+            preparing.prepare(deps, **ids)
         work.transcribe(deps, WorkMessage("receipt", **ids, task_token="token", received_count=1), self._hear)
         now = jobs.find(deps, **ids)
         render = dialects.load(job.dialect).renderer()
@@ -301,7 +301,7 @@ def found_in(text: str, secrets: Sequence[str] | set[str]) -> list[str]:
 
 def logged() -> Figure:
     """How many secrets stand in what was logged and printed."""
-    with remembered_scrypt(), listening() as heard:
+    with quick_scrypt(), listening() as heard:
         run = Run()
         run()
         found = found_in(heard.text, run.secrets)

@@ -23,7 +23,7 @@ from callscribe.dialects.front import Access
 from callscribe.domain.accounts import ApiKey
 from callscribe.domain.jobs import Job
 from tests.dialects.conftest import Answer
-from tests.dialects.pipeline import remembered_scrypt
+from tests.hashing import quick_scrypt
 from tests.security import canaries, refusals
 from tests.security.figures import Figure
 from tests.security.places import SMUGGLED, Request, Route, Row, Slot, Value
@@ -310,7 +310,7 @@ def blind(store: MemoryStore) -> Iterator[None]:
 def judged(dialect: str, where: Town, route: Route | None = None) -> Verdict:
     """The verdict on a dialect, or on one of its routes."""
     verdict, matrix = Verdict(), Matrix(where)
-    with remembered_scrypt():
+    with quick_scrypt():
         for cell in cells_of(dialect, only=route):
             matrix.judge(cell, verdict)
         for known, row in rows_of(dialect, routes_of(dialect)).items():
@@ -323,7 +323,7 @@ def noticed(dialect: str, where: Town) -> tuple[int, int]:
     """Of how many routes that take ids a leak would be seen, and how many there are."""
     routes = [route for route, row in rows_of(dialect, routes_of(dialect)).items() if takes_ids(row)]
     matrix = Matrix(where)
-    with remembered_scrypt():
+    with quick_scrypt():
         return sum(matrix.notices(dialect, route) for route in routes), len(routes)
 
 
@@ -372,7 +372,7 @@ def requests_let_through() -> Figure:
 
 def measured() -> Iterator[Figure]:
     """Every figure of this module, as it is measured."""
-    with remembered_scrypt():
+    with quick_scrypt():
         where = town()
     for dialect in names.DIALECTS:
         yield from figures_of(dialect, where)

@@ -30,9 +30,9 @@ from callscribe.adapters.memory import (
 from callscribe.adapters.memory.task_index import MemoryTaskIndex
 from callscribe.domain.accounts import ApiKey, Scope, Tenant
 from callscribe.domain.callbacks import Callback, CallbackState
-from callscribe.domain.credits import Account, Plan
 from callscribe.domain.exchanges import Exchange
 from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.prices import Account, Plan
 from callscribe.domain.shelves import Category, CheckScript, Directory, Question, SavedFilter
 from callscribe.domain.transcripts import Segment, Transcript, to_json
 from callscribe.errors import FailureCode, JobFailed
@@ -45,6 +45,7 @@ from callscribe.services import (
     indexing,
     jobs,
     ledger,
+    preparing,
     recordings,
     refresh,
     sources,
@@ -235,6 +236,7 @@ class Stage:
         self.served = {tenant_id}
         for _ in range(3):
             self._pipeline()
+        self._index()
         self.served = set()
 
     def saved(self) -> dict[str, dict[str, Any]]:
@@ -272,6 +274,7 @@ class Stage:
     def _sleep(self, seconds: float) -> None:
         self.clock.advance(seconds)
         self._pipeline()
+        self._index()
 
     def _pipeline(self) -> None:
         for entry in [one for one in self.fetch_queue._entries if one.body["tenant_id"] in self.served]:
@@ -279,12 +282,14 @@ class Stage:
             tenant_id, job_id = str(entry.body["tenant_id"]), str(entry.body["job_id"])
             sources.fetch(self.deps, tenant_id=tenant_id, job_id=job_id, render=self._renderer(tenant_id, job_id))
         for job in self.store.all(Job):
-            if job.tenant_id in self.served:
+            if job.tenant_id in self.served and job.state in _UNDER_WAY:
                 self.carry_on(job)
         for row in self.store.all(Callback):
             if row.tenant_id in self.served and row.state is CallbackState.PENDING:
                 ids = {"tenant_id": row.tenant_id, "job_id": row.job_id, "replay": row.replay}
                 callbacks.deliver(self.deps, **ids, attempt=row.attempts + 1, user_agent="test")  # type: ignore[arg-type]  # of several types
+
+    def _index(self) -> None:
         for tenant_id in self.served:
             indexing.fold_in(self.deps, tenant_id)
 
@@ -296,7 +301,7 @@ class Stage:
             jobs.uploaded(self.deps, **ids, version_id=info.version_id)
         if jobs.find(self.deps, **ids).state is JobState.QUEUED:
             try:
-                jobs.prepare(self.deps, **ids)
+                preparing.prepare(self.deps, **ids)
             except JobFailed:
                 jobs.fail(self.deps, tenant_id=job.tenant_id, job_id=job.id, render=self._renderer(**ids))
         now = jobs.find(self.deps, **ids)
@@ -324,6 +329,7 @@ def _copied(value: Any) -> Any:
     return copy.copy(value) if isinstance(value, list | set) else value
 
 
+_UNDER_WAY = (JobState.AWAITING_UPLOAD, JobState.QUEUED, JobState.TRANSCRIBING)
 _QUEUES = ("fetch_queue", "callback_queue", "video_queue", "index_queue")
 STAGES_OWN = (*names.DIALECTS, failed_logins.SCOPE, arrivals.SCOPE)  # scopes of counters that belong to no tenant
 
@@ -500,7 +506,7 @@ def _job_in(stage: Stage, who: Stranger, state: str, *, dialect: str = "mor") ->
     if state in ("processing", "completed"):
         version_id = stage.uploads.put(job.audio_key, who.audio)
         jobs.uploaded(stage.deps, **ids, version_id=version_id)
-        jobs.prepare(stage.deps, **ids)
+        preparing.prepare(stage.deps, **ids)
     if state == "completed":
         return stage.carry_on(job)
     if state == "failed":

@@ -5,7 +5,6 @@ import logging
 import pytest
 
 from callscribe import names
-from tests.dialects.pipeline import remembered_scrypt
 from tests.security import canaries, matrix
 from tests.security.table import ROWS
 from tests.security.tenants import Town, town
@@ -13,8 +12,7 @@ from tests.security.tenants import Town, town
 
 @pytest.fixture(scope="module")
 def where() -> Town:
-    with remembered_scrypt():
-        return town()
+    return town()
 
 
 def test_no_secret_is_logged_on_any_route_nor_by_the_services_behind(capfd: pytest.CaptureFixture[str]) -> None:

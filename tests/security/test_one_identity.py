@@ -8,7 +8,6 @@ import pytest
 from callscribe import names
 from callscribe.services import accounts, refresh, tokens, users
 from tests.dialects.conftest import Answer
-from tests.dialects.pipeline import remembered_scrypt
 from tests.security import matrix
 from tests.security.places import Route
 from tests.security.refusals import NUMBERS
@@ -31,8 +30,7 @@ ROUTE_IDS = [f"{dialect}: {' '.join(route)}" for dialect, route in SCOPED]
 
 @pytest.fixture(scope="module")
 def built() -> Town:
-    with remembered_scrypt():
-        return town()
+    return town()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from callscribe import names
 from callscribe.dialects.front import Access
 from callscribe.domain.accounts import Scope
 from callscribe.domain.jobs import Job
-from tests.dialects.pipeline import remembered_scrypt
 from tests.security import matrix, table
 from tests.security.figures import Figure
 from tests.security.matrix import Matrix, Verdict
@@ -20,8 +19,7 @@ IDS = [f"{dialect}: {' '.join(route)}" for dialect, route in ROUTES]
 
 @pytest.fixture(scope="module")
 def where() -> Town:
-    with remembered_scrypt():
-        return town()
+    return town()
 
 
 @pytest.mark.parametrize(("dialect", "route"), ROUTES, ids=IDS)

@@ -342,9 +342,10 @@ _FILES = (
         numbers={403: 4023},
     ),
 )
-TRANSCRIPTO_ROWS: Mapping[Route, Row] = dict(
-    (
+TRANSCRIPTO_ROWS: Mapping[Route, Row] = {
+    route: replace(row, plain=row.plain | _names("Accept-Language"))
+    for route, row in (
         *(*_ACCOUNTS, *_MAKING, *_RESULTS, *_CHECKLISTS, *_KEPT, *_FILES),
         *(_row("GET", f"/transcripto/{path}", credentials=_OPEN) for path in ("openapi.json", "docs")),
     )
-)
+}

@@ -20,9 +20,10 @@ from callscribe.adapters.memory import (
 )
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.chats import Chat, Message
-from callscribe.domain.credits import Account, Balance, Hold
+from callscribe.domain.credits import Balance, Hold
 from callscribe.domain.jobs import Job
 from callscribe.domain.known_files import KnownFile
+from callscribe.domain.prices import Account
 from callscribe.domain.records import insert
 from callscribe.domain.shelves import EVERYBODY, Directory
 from callscribe.domain.task_facts import TaskType
@@ -32,7 +33,7 @@ from callscribe.errors import (
     Unavailable,
 )
 from callscribe.ports import Deps
-from callscribe.services import accounts, erasure, jobs, ledger, tariffs, tasks
+from callscribe.services import accounts, erasure, jobs, ledger, preparing, tariffs, tasks
 from callscribe.services.accounts import Principal
 from callscribe.services.sweep import sweep
 from callscribe.services.tasks import NewTask
@@ -75,7 +76,7 @@ class Office:
         return self.job(job)
 
     def prepare(self, job: Job) -> Job:
-        return jobs.prepare(self.deps, tenant_id=job.tenant_id, job_id=job.id)
+        return preparing.prepare(self.deps, tenant_id=job.tenant_id, job_id=job.id)
 
     def fail(self, job: Job) -> Job:
         render = renderer_of(job.dialect)

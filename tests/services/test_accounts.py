@@ -5,9 +5,9 @@ import pytest
 
 from callscribe.adapters.memory import ManualClock, MemoryStore, Moment, RaiseAt, Trace, When, faulty, memory_deps
 from callscribe.domain.accounts import ApiKey, Scope, Tenant, TenantEntry, format_key, well_formed
-from callscribe.domain.credits import Account, Plan
+from callscribe.domain.call_facts import CallFacts, Direction
 from callscribe.domain.keyring import KeyRing
-from callscribe.domain.roles import CallFacts, Direction
+from callscribe.domain.prices import Account, Plan
 from callscribe.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from callscribe.ports import Deps
 from callscribe.services import accounts

@@ -9,7 +9,7 @@ from callscribe.domain.jobs import JobState
 from callscribe.domain.work import Arrived
 from callscribe.errors import Unavailable
 from callscribe.ports import Deps
-from callscribe.services import arrivals, jobs
+from callscribe.services import arrivals, preparing
 from tests.reliability.cloud import Cloud
 
 
@@ -45,7 +45,7 @@ def counted(deps: Deps) -> int:
 
 
 def prepare(deps: Deps, job: Any) -> Any:
-    return jobs.prepare(deps, tenant_id=job.tenant_id, job_id=job.id)
+    return preparing.prepare(deps, tenant_id=job.tenant_id, job_id=job.id)
 
 
 def queued(cloud: Cloud) -> Any:

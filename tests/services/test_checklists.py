@@ -15,7 +15,6 @@ from callscribe.ports import Deps
 from callscribe.services import accounts, checklists, creation, users
 from callscribe.services.accounts import Principal
 from callscribe.services.checklists import Answered
-from tests.dialects.pipeline import remembered_scrypt
 from tests.services.shelf_work import ANNA, BORIS, FOREIGN, TENANT, Crowded, all_at_once
 
 
@@ -87,11 +86,10 @@ def test_a_wording_has_1_to_1_000_characters(wording: str) -> None:
 def test_T_A22_an_administrator_sees_the_questions_of_every_user_and_anybody_the_own() -> None:
     deps = memory_deps()
     tenant = accounts.create_tenant(deps, name="a tenant").id
-    with remembered_scrypt():
-        made = [
-            users.create_user(deps, tenant_id=tenant, username=f"{scope}@example.com", password="p", scopes=scopes)
-            for scope, scopes in (("usual", USUAL_SCOPES), ("admin", USUAL_SCOPES | {Scope.ADMIN}))
-        ]
+    made = [
+        users.create_user(deps, tenant_id=tenant, username=f"{scope}@example.com", password="p", scopes=scopes)
+        for scope, scopes in (("usual", USUAL_SCOPES), ("admin", USUAL_SCOPES | {Scope.ADMIN}))
+    ]
     usual, admin = map(accounts.principal_of, made)
     ask(deps, "Did they?", principal=usual)
     assert [one.question for one in checklists.questions_of(deps, usual, made[0].number)] == ["Did they?"]

@@ -22,16 +22,16 @@ from callscribe.adapters.memory import (
     memory_deps,
 )
 from callscribe.domain.accounts import Tenant
-from callscribe.domain.credits import Account, Plan
 from callscribe.domain.exchanges import Exchange, ExchangeState, request_digest
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.keyring import KeyRing
+from callscribe.domain.prices import Account, Plan
 from callscribe.domain.records import update
 from callscribe.domain.transcripts import Transcript, to_json
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.errors import CallscribeError, InsufficientCredits, Unavailable
 from callscribe.ports import Deps, Transcribed, WorkMessage
-from callscribe.services import accounts, erasure, exchanges, jobs, ledger, work
+from callscribe.services import accounts, erasure, exchanges, jobs, ledger, preparing, work
 from callscribe.services.accounts import Principal
 from callscribe.services.callbacks import BodySigner, Result
 from callscribe.services.exchanges import Asked, Pace, Seat
@@ -86,7 +86,7 @@ class Stage:
         info = self.uploads.head(job.audio_key)
         assert info is not None
         assert jobs.uploaded(self.deps, tenant_id=job.tenant_id, job_id=job.id, version_id=info.version_id)
-        jobs.prepare(self.deps, tenant_id=job.tenant_id, job_id=job.id)
+        preparing.prepare(self.deps, tenant_id=job.tenant_id, job_id=job.id)
 
     def finish(self, seat: Seat) -> None:
         job = exchanges.find_job(self.deps, seat)

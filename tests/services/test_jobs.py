@@ -6,11 +6,12 @@ import pytest
 
 from callscribe.adapters.memory import Moment, When, faulty_deps
 from callscribe.domain.audio import AudioFacts, AudioLimits
+from callscribe.domain.call_facts import CallFacts, Direction
 from callscribe.domain.callbacks import Callback
-from callscribe.domain.credits import Account, Balance, Hold, HoldState, Plan, Price
+from callscribe.domain.credits import Balance, Hold, HoldState
 from callscribe.domain.jobs import IdempotencyRecord, Job, JobNumber, JobState, ResultLink
+from callscribe.domain.prices import Account, Plan, Price
 from callscribe.domain.records import insert, update
-from callscribe.domain.roles import CallFacts, Direction
 from callscribe.errors import (
     Conflict,
     Exhausted,
@@ -22,7 +23,7 @@ from callscribe.errors import (
     OutboundRefused,
     Unavailable,
 )
-from callscribe.services import accounts, creation, erasure, jobs, ledger
+from callscribe.services import accounts, creation, erasure, jobs, ledger, preparing
 from callscribe.services.jobs import Idempotency, NewJob, Source
 from tests.reliability.audit import unbalanced
 from tests.reliability.cloud import PRICE_M, PRICE_M_PER_S, RECORDING, Cloud, render
@@ -42,7 +43,7 @@ def queued(cloud: Cloud, **fields: Any) -> Job:
 
 
 def prepare(cloud: Cloud, job: Job, deps: Any = None) -> Job:
-    return jobs.prepare(deps or cloud.plain, tenant_id=job.tenant_id, job_id=job.id)
+    return preparing.prepare(deps or cloud.plain, tenant_id=job.tenant_id, job_id=job.id)
 
 
 def fail(cloud: Cloud, job: Job) -> Job:

@@ -1,7 +1,8 @@
 import pytest
 
 from callscribe.adapters.memory import Crash, ManualClock, MemoryStore, RaiseAt, faulty_deps, memory_deps
-from callscribe.domain.credits import Account, Balance, Entry, EntryKind, Hold, HoldState, Price
+from callscribe.domain.credits import Balance, Entry, EntryKind, Hold, HoldState
+from callscribe.domain.prices import Account, Price
 from callscribe.domain.records import update
 from callscribe.errors import Conflict, InsufficientCredits, Invalid, NotFound, Unavailable
 from callscribe.ports import Deps

@@ -21,9 +21,9 @@ from callscribe.adapters.memory import (
     memory_deps,
 )
 from callscribe.domain.accounts import USUAL_SCOPES, Scope
+from callscribe.domain.call_facts import NOTHING_KNOWN, CallFacts, Direction
 from callscribe.domain.jobs import Job
 from callscribe.domain.recordings import Recording
-from callscribe.domain.roles import NOTHING_KNOWN, CallFacts, Direction
 from callscribe.errors import Forbidden, Invalid, NotFound, OutboundRefused, Unavailable
 from callscribe.ports import Deps
 from callscribe.services import accounts, jobs, recordings

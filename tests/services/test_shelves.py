@@ -127,7 +127,7 @@ def test_the_texts_of_a_shelf_are_bounded_together_and_one_by_one() -> None:
     put(deps, insert(directory(9, long)))
 
 
-@pytest.mark.parametrize("text", ["", "  ", "\t\n"])
+@pytest.mark.parametrize("text", ["", "  ", "\t\n", "\u200b", " \u200d\u00a0\u2060 ", "\u3164"])
 def test_a_required_text_is_not_blank(text: str) -> None:
     with pytest.raises(Invalid, match="empty"):
         shelves.required("name", text)

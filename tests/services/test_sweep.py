@@ -14,7 +14,7 @@ from callscribe.domain.records import update
 from callscribe.domain.task_marks import DirtyTask
 from callscribe.errors import FailureCode
 from callscribe.ports import ExecutionState
-from callscribe.services import indexing, jobs
+from callscribe.services import indexing, jobs, preparing
 from callscribe.services.sweep import sweep
 from tests.reliability.cloud import Cloud, render
 from tests.reliability.judge import problems
@@ -114,7 +114,7 @@ def test_a_look_of_the_sweeper_during_a_long_inspection_costs_nothing() -> None:
         return AudioFacts("wav", "pcm_s16le", 1, 16_000, 10.0, 1)
 
     deps = replace(cloud.plain, inspector=slow)
-    assert jobs.prepare(deps, tenant_id=job.tenant_id, job_id=job.id).state is JobState.TRANSCRIBING
+    assert preparing.prepare(deps, tenant_id=job.tenant_id, job_id=job.id).state is JobState.TRANSCRIBING
     assert len(inspected) == 1
 
 

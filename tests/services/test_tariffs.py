@@ -19,7 +19,8 @@ from callscribe.adapters.memory import (
     faulty_deps,
     memory_deps,
 )
-from callscribe.domain.credits import Account, Entry, HoldState
+from callscribe.domain.credits import Entry, HoldState
+from callscribe.domain.prices import Account
 from callscribe.domain.tariffs import ACCOUNTS, DAY_MS, TARIFFS, Subscription, Tariff
 from callscribe.errors import Conflict, Invalid, NoTariff, NotFound, Unavailable
 from callscribe.ports import Deps, Settings

@@ -18,11 +18,12 @@ from callscribe.adapters.memory import (
     faulty_deps,
 )
 from callscribe.domain.audio import AudioLimits
-from callscribe.domain.credits import Account, Hold, Plan, Price
+from callscribe.domain.call_facts import CallFacts, Direction
+from callscribe.domain.credits import Hold
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.known_files import KnownFile
+from callscribe.domain.prices import Account, Plan, Price
 from callscribe.domain.records import insert
-from callscribe.domain.roles import CallFacts, Direction
 from callscribe.domain.shelves import EVERYBODY, Directory
 from callscribe.domain.tariffs import DAY_MS, TARIFFS
 from callscribe.domain.task_facts import TaskFacts, TaskType

@@ -18,8 +18,8 @@ from callscribe.adapters.memory.index_files import MemoryIndexFiles
 from callscribe.adapters.memory.plain_scan import scan
 from callscribe.adapters.memory.task_index import MemoryTaskIndex
 from callscribe.adapters.sqlite.index import SqliteTaskIndex
+from callscribe.domain.call_facts import CallFacts, Direction
 from callscribe.domain.jobs import JobState
-from callscribe.domain.roles import CallFacts, Direction
 from callscribe.domain.task_facts import ChecklistAnswer, TaskFacts
 from callscribe.domain.task_marks import TASKS, DirtyTask
 from callscribe.domain.tasks import EVERYTHING, Criteria, Found, TaskRow, TaskStatus, TaskType
@@ -103,6 +103,35 @@ def test_a_transcript_that_is_gone_has_no_words_and_its_task_is_listed(tasks: Ta
     tasks.deps.results.erase(job.transcript_key)
     assert listed(tasks.deps, Criteria(words="said")) == []
     assert listed(tasks.deps) == [1]
+
+
+@pytest.mark.parametrize("body", [b"no JSON", b'{"schema":2}', b'{"schema":1,"segments":[]}', b"\xff", b"[]"])
+def test_a_transcript_that_cannot_be_read_costs_its_own_words_alone(
+    body: bytes, tasks: Tasks, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever asks for words, whoever takes changes in, and whoever makes the index anew."""
+    jobs = [tasks.make(number, words=f"said {number}") for number in (1, 2, 3)]
+    tasks.deps.results.erase(jobs[1].transcript_key)
+    tasks.deps.results.put_if_absent(jobs[1].transcript_key, body, content_type="application/json")
+    assert listed(tasks.deps, Criteria(words="said")) == [3, 1]
+    for take_in in (indexing.fold_in, indexing.rebuild):
+        take_in(tasks.deps, TENANT)
+        assert tasks.deps.store.children(DirtyTask, TENANT, TASKS) == []
+        assert (listed(tasks.deps), listed(tasks.deps, Criteria(words="said"))) == ([3, 2, 1], [3, 1])
+    assert {one.message for one in caplog.records if one.exc_info} == {
+        f"job {jobs[1].id}: what was said cannot be read, and is not searched"
+    }
+
+
+@pytest.mark.parametrize("body", [b"no JSON", b"[]", b'{"messages":[{}]}'])
+def test_a_chat_that_cannot_be_read_costs_its_own_words_alone(body: bytes, tasks: Tasks) -> None:
+    tasks.make(1, words="said 1")
+    chat = tasks.make(2, words="said 2", task=TaskFacts(TaskType.CHAT))
+    tasks.deps.results.put_if_absent(chat.chat_key, body, content_type="application/json")
+    for _ in range(2):
+        assert listed(tasks.deps, Criteria(words="said")) == [1]
+        indexing.fold_in(tasks.deps, TENANT)
+    assert listed(tasks.deps) == [2, 1]
 
 
 def test_T_10_the_latest_tasks_are_those_that_were_made_last_whatever_changed_since(tasks: Tasks) -> None:

@@ -9,8 +9,9 @@ from callscribe.adapters.memory import (
 )
 from callscribe.domain import chats, transcripts
 from callscribe.domain.chats import Chat, Message
-from callscribe.domain.credits import Account, Hold, HoldState
+from callscribe.domain.credits import Hold, HoldState
 from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.prices import Account
 from callscribe.domain.reports import PublicReport
 from callscribe.domain.task_facts import TaskFacts, TaskType
 from callscribe.errors import (
@@ -21,7 +22,7 @@ from callscribe.errors import (
     NotFound,
     Unavailable,
 )
-from callscribe.services import arrivals, jobs, tasks
+from callscribe.services import arrivals, jobs, preparing, tasks
 from callscribe.services.tasks import NewTask
 from tests.services.office import CHAT, Office, at, cancel_in, erase_in, failing, nothing_was_made
 
@@ -101,7 +102,7 @@ class TestChats:
         job = office.arrive(tasks.add_chat(office.deps, office.user, NewTask(TaskType.CHAT), CHAT))
         deps = faulty_deps(office.deps, at("put_if_absent", lambda: cancel_in(office)(job)))
         with pytest.raises(JobFailed):
-            jobs.prepare(deps, tenant_id=job.tenant_id, job_id=job.id)
+            preparing.prepare(deps, tenant_id=job.tenant_id, job_id=job.id)
         assert office.fail(job).state is JobState.CANCELLED  # what the machine does next
         assert office.deps.results.head(job.transcript_key) is None
         assert office.deps.results.head(job.chat_key) is None
@@ -111,7 +112,7 @@ class TestChats:
         job = office.arrive(tasks.add_chat(office.deps, office.user, NewTask(TaskType.CHAT), CHAT))
         deps = faulty_deps(office.deps, at("put_if_absent", lambda: erase_in(office)(job)))
         with pytest.raises(NotFound):
-            jobs.prepare(deps, tenant_id=job.tenant_id, job_id=job.id)
+            preparing.prepare(deps, tenant_id=job.tenant_id, job_id=job.id)
         with pytest.raises(NotFound):
             office.fail(job)  # what the machine does next
         assert office.deps.results.head(job.transcript_key) is None
@@ -121,7 +122,7 @@ class TestChats:
         job = office.arrive(tasks.add_chat(office.deps, office.user, NewTask(TaskType.CHAT), CHAT))
         deps = faulty_deps(office.deps, at("put_if_absent", lambda: cancel_in(office)(job)))
         with pytest.raises(JobFailed):
-            jobs.prepare(deps, tenant_id=job.tenant_id, job_id=job.id)
+            preparing.prepare(deps, tenant_id=job.tenant_id, job_id=job.id)
         assert office.deps.results.head(job.transcript_key) is not None
         office.sweep(office.deps.settings.recheck_s)
         assert office.deps.results.head(job.transcript_key) is None

@@ -9,7 +9,7 @@ from callscribe.adapters.sqlite.lists import find
 from callscribe.adapters.sqlite.month import MonthFile
 from callscribe.domain.jobs import JobState
 from callscribe.domain.task_facts import ChecklistAnswer, TaskFacts, TaskType
-from callscribe.domain.tasks import ALL_WRITTEN, Criteria
+from callscribe.domain.tasks import Criteria, Unwritten
 from callscribe.errors import Failure, FailureCode
 from callscribe.services.task_rows import row_of
 from tests.services.tasks_world import Tasks
@@ -38,7 +38,7 @@ def test_halves_of_characters_and_huge_numbers_are_nothing_that_an_index_stumble
     with MonthFile() as file:
         file.put([row])
         for wanted in (Criteria(words="smile"), Criteria(operator=HALF), Criteria(checklist_id=7, answers=(HALF,))):
-            assert find([file], ALL_WRITTEN, wanted, page=1, per_page=1).rows == (replace(row, words=""),)
+            assert find([file], Unwritten(), wanted, page=1, per_page=1).rows == (replace(row, words=""),)
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63 - 1), 0])

@@ -35,6 +35,18 @@ def refused(deps: Deps, username: str, password: str) -> str:
     return str(caught.value)
 
 
+def work_of_hashing(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The cost, the hash's length and the salt's, of every hash from here on."""
+    real, work = hashlib.scrypt, list[tuple[int, ...]]()
+
+    def counted(password: bytes, **how: Any) -> bytes:
+        work.append((how["n"], how["r"], how["p"], how["dklen"], len(how["salt"])))
+        return real(password, **how)
+
+    monkeypatch.setattr(hashlib, "scrypt", counted)
+    return work
+
+
 def test_a_user_logs_in_as_himself_with_his_scopes() -> None:
     deps = memory_deps()
     tenant = accounts.create_tenant(deps, name="Example")
@@ -162,13 +174,7 @@ def test_T_A8_every_digest_that_is_refused_costs_the_same_work_and_says_the_same
     deps, user = with_user()
     off = users.create_user(deps, tenant_id=user.tenant_id, username="off", password=PASSWORD)
     users.disable_user(deps, tenant_id=user.tenant_id, user_id=off.id)
-    real, work = hashlib.scrypt, list[Any]()
-
-    def counted(password: bytes, **how: Any) -> bytes:
-        work.append((how["n"], how["r"], how["p"], how["dklen"], len(how["salt"])))
-        return real(password, **how)
-
-    monkeypatch.setattr(hashlib, "scrypt", counted)
+    work = work_of_hashing(monkeypatch)
     costs = []
     wrong = [("nobody", digest(PASSWORD)), ("ricardc", digest("x")), ("off", digest(PASSWORD)), ("ricardc", "abc")]
     for username, given in [*wrong, ("ricardc", ""), ("\udcff", "z" * 128)]:
@@ -311,13 +317,7 @@ def test_unknown_wrong_and_disabled_cost_the_same_work(monkeypatch: pytest.Monke
     deps, user = with_user()
     off = users.create_user(deps, tenant_id=user.tenant_id, username="off", password=PASSWORD)
     users.disable_user(deps, tenant_id=user.tenant_id, user_id=off.id)
-    real, work = hashlib.scrypt, list[Any]()
-
-    def counted(password: bytes, **how: Any) -> bytes:
-        work.append((how["n"], how["r"], how["p"], how["dklen"], len(how["salt"])))
-        return real(password, **how)
-
-    monkeypatch.setattr(hashlib, "scrypt", counted)
+    work = work_of_hashing(monkeypatch)
     costs = []
     for username, password in (("nobody", PASSWORD), ("ricardc", "wrong"), ("RicardC", "wrong"), ("off", PASSWORD)):
         work.clear()

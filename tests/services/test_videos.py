@@ -1,5 +1,6 @@
 """The fetcher of videos on fakes: what is ordered, what is put where the sound was wanted, and what a refusal says."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,25 @@ def test_a_refusal_is_always_short_readable_and_of_one_line(message: str) -> Non
     reason = videos.read_refusal(body)
     assert reason is not None
     assert reason.isprintable()
+
+
+@given(st.text(max_size=400))
+def test_what_somebody_else_put_there_is_read_as_short_and_as_clean(message: str) -> None:
+    """Whoever holds the URL may put anything."""
+    body = json.dumps({"callscribe_video_refusal": message}, ensure_ascii=True).encode()
+    reason = videos.read_refusal(body)
+    if reason is None:
+        assert len(body) > MAX_REFUSAL_BYTES
+        return
+    assert 0 < len(reason) <= videos.MAX_REASON_CHARACTERS
+    assert reason.isprintable()
+    assert reason == reason.strip()
+
+
+def test_a_refusal_without_a_word_to_read_says_so() -> None:
+    body = rb'{"callscribe_video_refusal": "\u0000 \ud800\u001b\u202e"}'
+    assert videos.read_refusal(body) == "the site gave no reason"
+    assert videos.read_refusal(rb'{"callscribe_video_refusal": "a\u0000b\u001b[31m\n\ud800c"}') == "ab[31m c"
 
 
 @given(st.binary(max_size=3_000))

@@ -10,7 +10,7 @@ from callscribe.adapters.memory import ManualClock, MemoryQueue, MemoryTaskRepor
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.jobs import Job, JobState, move
 from callscribe.domain.transcripts import Segment, Transcript
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.errors import Stopped
 from callscribe.ports import DEFAULT_OPTIONS, Deps, Transcribed, TranscriptionOptions, WorkMessage, WorkQueue
 from callscribe.services import accounts, jobs

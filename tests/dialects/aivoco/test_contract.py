@@ -17,9 +17,9 @@ from callscribe.adapters.memory import MemoryDownloads
 from callscribe.dialects.aivoco import mapping, routes
 from callscribe.dialects.front import Room
 from callscribe.domain.accounts import Scope
-from callscribe.domain.credits import Account, Plan
+from callscribe.domain.call_facts import CallFacts
 from callscribe.domain.jobs import JobState
-from callscribe.domain.roles import CallFacts
+from callscribe.domain.prices import Account, Plan
 from callscribe.errors import FailureCode, OutboundFailed
 from callscribe.media.inspect import inspect
 from callscribe.ports import Settings

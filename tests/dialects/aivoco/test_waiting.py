@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from callscribe.dialects.front import FUNCTION_URL_WAIT_S, GATEWAY_WAIT_S, Room, room_of
-from callscribe.domain.credits import Account, Plan
 from callscribe.domain.exchanges import Exchange
 from callscribe.domain.jobs import JobState
+from callscribe.domain.prices import Account, Plan
 from callscribe.domain.records import Change, Step
 from callscribe.domain.slots import Slot
 from callscribe.errors import FailureCode, Unavailable

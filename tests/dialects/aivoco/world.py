@@ -25,13 +25,13 @@ from callscribe.dialects.aivoco import DIALECT, routes
 from callscribe.dialects.front import Room
 from callscribe.domain.accounts import ApiKey
 from callscribe.domain.audio import AudioFacts, AudioLimits
-from callscribe.domain.credits import Account, Plan
+from callscribe.domain.call_facts import CallFacts
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.roles import CallFacts
+from callscribe.domain.prices import Account, Plan
 from callscribe.domain.transcripts import Segment, Transcript, Word, to_json
 from callscribe.errors import FailureCode, JobFailed
 from callscribe.ports import Deps, Settings
-from callscribe.services import accounts, jobs, ledger, sources
+from callscribe.services import accounts, jobs, ledger, preparing, sources
 from callscribe.services.exchanges import Pace
 from callscribe.services.sweep import sweep
 from tests.dialects.conftest import Answer, http_event, read_answer
@@ -214,7 +214,7 @@ class World:
             jobs.uploaded(self.deps, **ids, version_id=info.version_id)
         if jobs.find(self.deps, **ids).state is JobState.QUEUED:
             try:
-                jobs.prepare(self.deps, **ids)
+                preparing.prepare(self.deps, **ids)
             except JobFailed:
                 jobs.fail(self.deps, **ids, render=self.render)
         if (now := jobs.find(self.deps, **ids)).state is JobState.TRANSCRIBING:

@@ -12,9 +12,9 @@ import pytest
 from callscribe.dialects.front import Room
 from callscribe.dialects.mor import mapping
 from callscribe.domain.accounts import Scope
-from callscribe.domain.credits import MICRO, Account, Plan
+from callscribe.domain.call_facts import CallFacts, Direction
 from callscribe.domain.jobs import Job
-from callscribe.domain.roles import CallFacts, Direction
+from callscribe.domain.prices import MICRO, Account, Plan
 from callscribe.domain.transcripts import Word
 from callscribe.errors import FailureCode, OutboundFailed
 from callscribe.ports import Settings

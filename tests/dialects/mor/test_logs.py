@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from callscribe.dialects.mor import routes
-from callscribe.services import accounts, jobs, recordings
+from callscribe.services import accounts, recordings
 from tests.dialects.conftest import Client
 from tests.dialects.mor.world import CALLBACK_URL, JOBS, LOGIN, World
 
@@ -78,14 +78,3 @@ def test_each_request_is_one_line_that_names_the_route_and_the_tenant(
     created, refused = caplog.messages
     assert created.startswith(f"route={JOBS} status=201 tenant={world.tenant_of(client)} ")
     assert refused.startswith(f"route={JOBS}/<id> status=401 tenant=- ")
-
-
-def test_the_librarys_debug_mode_cannot_be_switched_on_from_outside(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_DEV", "true")
-    world = World()
-    client = world.client()
-    world.create(client)
-    assert str(client.token) not in "".join(capfd.readouterr())
-    assert jobs.find_by_any_id(world.deps, tenant_id=world.tenant_of(client), given="1").number == 1

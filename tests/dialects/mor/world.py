@@ -5,22 +5,11 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from callscribe import dialects
-from callscribe.adapters.memory import (
-    ManualClock,
-    MemoryDownloads,
-    MemoryInspector,
-    MemoryObjects,
-    MemoryQueue,
-    MemoryStore,
-    MemoryWebhooks,
-    memory_deps,
-)
+from callscribe.adapters.memory import MemoryDownloads, MemoryWebhooks
 from callscribe.domain.accounts import USUAL_SCOPES, Scope
 from callscribe.domain.callbacks import Callback
-from callscribe.domain.credits import Plan
+from callscribe.domain.prices import Plan
 from callscribe.domain.transcripts import Segment, Transcript
-from callscribe.ports import Deps, Settings
 from callscribe.services import accounts, refresh, users
 from tests.dialects.conftest import Answer, Client
 from tests.dialects.pipeline import TRANSCRIPT, Pipeline
@@ -61,30 +50,11 @@ class SomeUser:
 class World(Pipeline):
     """A stage with as many tenants as a test makes."""
 
-    clock: ManualClock = field(default_factory=ManualClock)
-    store: MemoryStore = field(default_factory=MemoryStore)
     webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
     downloads: MemoryDownloads = field(default_factory=MemoryDownloads)
-    inspector: MemoryInspector = field(default_factory=MemoryInspector)
-    settings: Settings = field(default_factory=lambda: Settings(public_base_url="https://callscribe.example"))
 
     def __post_init__(self) -> None:
-        self.uploads = MemoryObjects(self.clock, bucket="uploads")
-        self.results = MemoryObjects(self.clock, bucket="results")
-        self.fetch_queue = MemoryQueue(self.clock)
-        self.deps: Deps = memory_deps(
-            store=self.store,
-            uploads=self.uploads,
-            results=self.results,
-            webhooks=self.webhooks,
-            downloader=self.downloads,
-            inspector=self.inspector,
-            fetch_queue=self.fetch_queue,
-            settings=self.settings,
-            now_ms=self.clock,
-        )
-        self.dialect = dialects.load("mor")
-        self.anonymous = Client(self.dialect.build(self.deps))
+        self.build("mor", webhooks=self.webhooks, downloader=self.downloads)
         self._users = 0
 
     def tenant(self, *, plan: Plan | None = None, funds: int = 0) -> str:

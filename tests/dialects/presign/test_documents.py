@@ -4,8 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -149,15 +147,6 @@ def test_every_dialect_can_be_loaded_and_an_unknown_one_cannot() -> None:
         assert dialects.load(name).name == name
     with pytest.raises(LookupError, match="presign"):
         dialects.load("nothing")
-
-
-def test_a_process_that_renders_a_callback_loads_neither_the_http_framework_nor_pydantic() -> None:
-    program = (
-        "import sys; from callscribe import dialects; dialects.load('presign').renderer();"
-        "print([name for name in sys.modules if name.split('.')[0] in ('aws_lambda_powertools', 'pydantic', 'jwt')])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_the_default_transcript_fits_an_answer(world: World, client: Client) -> None:

@@ -54,13 +54,3 @@ def test_each_request_is_one_line_that_names_the_route_and_the_tenant(
     upload, link = caplog.messages
     assert upload.startswith(f"route={UPLOAD} status=200 tenant={world.job(request_id).tenant_id} ")
     assert link.startswith("route=/api/v1/transcriptions/<token> status=404 tenant=- ")
-
-
-def test_the_librarys_debug_mode_cannot_be_switched_on_from_outside(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_DEV", "true")
-    world = World()
-    client = world.client()
-    world.request(client)
-    assert str(client.token) not in "".join(capfd.readouterr())

@@ -40,6 +40,7 @@ def message(answer: Answer) -> str:
         (b'{"mimeType": "audio/wav",}', "body: must be valid JSON"),
         (b'{"mimeType": "audio/wav", "n": NaN}', "body: must not hold NaN"),
         (b'{"mimeType": "audio/wav", "n": -Infinity}', "body: must not hold -Infinity"),
+        (b'{"mimeType": "audio/wav", "n": -1e999}', "body: must not hold a number beyond 1.8e308"),
         (b'{"mimeType": "audio/wav", "n": ' + b"9" * 5_000 + b"}", "body: must be valid JSON"),
         (b'{"mimeType": "audio/wav", "mimeType": "audio/mp3"}', "body: must not repeat a key"),
         (b'{"mimeType": "audio/wav", "x": {"a": 1, "a": 2}}', "body: must not repeat a key"),

@@ -5,20 +5,11 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from callscribe import dialects
-from callscribe.adapters.memory import (
-    ManualClock,
-    MemoryInspector,
-    MemoryObjects,
-    MemoryStore,
-    MemoryWebhooks,
-    memory_deps,
-)
+from callscribe.adapters.memory import MemoryWebhooks
 from callscribe.domain.accounts import USUAL_SCOPES, ApiKey, Scope
 from callscribe.domain.callbacks import Callback
 from callscribe.domain.transcripts import Segment, Transcript
 from callscribe.errors import NotFound
-from callscribe.ports import Deps, Settings
 from callscribe.services import accounts
 from tests.dialects.conftest import Answer, Client
 from tests.dialects.pipeline import Pipeline
@@ -54,26 +45,10 @@ class World(Pipeline):
 
     heard = TRANSCRIPT
 
-    clock: ManualClock = field(default_factory=ManualClock)
-    store: MemoryStore = field(default_factory=MemoryStore)
     webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
-    inspector: MemoryInspector = field(default_factory=MemoryInspector)
-    settings: Settings = field(default_factory=lambda: Settings(public_base_url="https://callscribe.example"))
 
     def __post_init__(self) -> None:
-        self.uploads = MemoryObjects(self.clock, bucket="uploads")
-        self.results = MemoryObjects(self.clock, bucket="results")
-        self.deps: Deps = memory_deps(
-            store=self.store,
-            uploads=self.uploads,
-            results=self.results,
-            webhooks=self.webhooks,
-            inspector=self.inspector,
-            settings=self.settings,
-            now_ms=self.clock,
-        )
-        self.dialect = dialects.load("presign")
-        self.anonymous = Client(self.dialect.build(self.deps))
+        self.build("presign", webhooks=self.webhooks)
 
     def key(
         self, *, scopes: frozenset[Scope] = USUAL_SCOPES, tenant_id: str | None = None, **how: Any

@@ -12,7 +12,7 @@ import pytest
 from callscribe.adapters.memory.task_index import MemoryTaskIndex
 from callscribe.dialects.transcripto.accounts.prices import price_of
 from callscribe.dialects.transcripto.accounts.schemas import LoginAnswer, TariffAnswer
-from callscribe.domain.credits import Account
+from callscribe.domain.prices import Account
 from callscribe.domain.tariffs import DAY_MS, TARIFFS, Tariff
 from callscribe.errors import Unavailable, Unreadable
 from callscribe.ports import Settings
@@ -177,10 +177,24 @@ def test_T_10_the_tariff_of_a_login_has_the_documented_fields_and_no_others() ->
     }
 
 
-def test_T_10_a_call_counts_on_the_day_that_its_client_names(world: World) -> None:
+@pytest.mark.parametrize(
+    ("given", "day"),
+    [
+        ({"call_date": "2025-10-20"}, "2025-10-20"),
+        ({"call_datetime": "2025-10-20T01:00:00+03:00"}, "2025-10-19"),
+        ({"call_date": "2025-10-20", "call_datetime": "2025-10-18T23:00:00+00:00"}, "2025-10-18"),
+    ],
+)
+def test_T_10_T_18_a_call_counts_on_the_day_on_which_a_filter_finds_it(
+    world: World, given: dict[str, Any], day: str
+) -> None:
     user = world.user()
-    world.add_call(world.client_of(user), call_date="2025-10-20", call_datetime="2025-10-18T23:00:00+00:00")
-    assert log_in(world, user).json["call_activity_tree"] == {"2025": {"10": {"20": 1}}}
+    client = world.client_of(user)
+    world.add_call(client, **given)
+    year, month, day_of_month = day.split("-")
+    assert log_in(world, user).json["call_activity_tree"] == {year: {month: {day_of_month: 1}}}
+    found = client.send("POST", "/tasks/filter", fields={"date_from": day, "date_to": day}).json
+    assert found["pagination"]["total_tasks"] == 1
 
 
 def test_T_10_an_e_mail_address_is_taken_in_any_case(world: World) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from callscribe.adapters.memory import MemoryStore
 from tests.dialects.conftest import Client
+from tests.dialects.transcripto.kept import created, listed, refused
 from tests.dialects.transcripto.world import World
 from tests.services.shelf_work import Crowded, all_at_once
 
@@ -19,26 +20,11 @@ WITH_OFFSET = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00")
 
 
 def made(client: Client, name: str, **fields: Any) -> int:
-    answer = client.send("POST", CREATE, fields={"name": name, **fields}).json
-    assert answer["success"], answer
-    number: int = answer["data"]["id"]
-    return number
+    return created(client, CREATE, {"name": name, **fields})
 
 
 def found(client: Client, **wanted: Any) -> list[int]:
-    answer = client.send("POST", LIST, fields=wanted).json
-    assert answer["success"], answer
-    return [one["id"] for one in answer["items"]]
-
-
-def refused(client: Client, path: str, fields: Any = ...) -> int:
-    """The number of a refusal, which is an HTTP 200 all the same and says why."""
-    answer = client.send("POST", path, fields=fields)
-    assert answer.status == 200
-    assert answer.json["success"] is False
-    assert answer.json["error_message"]
-    number: int = answer.json["error_code"]
-    return number
+    return listed(client, LIST, **wanted)
 
 
 @pytest.fixture

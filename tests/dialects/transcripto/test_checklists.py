@@ -1,11 +1,10 @@
 """Checklists, as a client sees them: rows T-21 to T-25, T-A15, T-A16 and T-A22."""
 
-from typing import Any
-
 import pytest
 
 from callscribe.domain.accounts import USUAL_SCOPES
 from tests.dialects.conftest import Client
+from tests.dialects.transcripto.kept import created, refused
 from tests.dialects.transcripto.world import ADMIN, World
 
 CHECKLIST = "/checklist"
@@ -13,10 +12,7 @@ WORDING = "Did the operator introduce themselves?"
 
 
 def asked(client: Client, question: str = WORDING) -> int:
-    answer = client.send("POST", CHECKLIST, fields={"question": question}).json
-    assert answer["success"], answer
-    number: int = answer["data"]["id"]
-    return number
+    return created(client, CHECKLIST, {"question": question})
 
 
 def task(world: World, client: Client) -> int:
@@ -26,16 +22,6 @@ def task(world: World, client: Client) -> int:
 
 def questions(client: Client, path: str = CHECKLIST) -> list[str]:
     return [one["question"] for one in client.send("GET", path).json["data"]]
-
-
-def refused(client: Client, method: str, path: str, fields: Any = ...) -> int:
-    """The number of a refusal, which is an HTTP 200 all the same and says why."""
-    answer = client.send(method, path, fields=fields)
-    assert answer.status == 200
-    assert answer.json["success"] is False
-    assert answer.json["error_message"]
-    number: int = answer.json["error_code"]
-    return number
 
 
 def test_T_21_the_active_questions_of_the_caller_are_listed_all_at_once(client: Client) -> None:
@@ -55,13 +41,13 @@ def test_T_21_T_A22_an_administrator_sees_another_users_questions_and_nobody_els
     path = f"{CHECKLIST}/{anna.user.number}"
     assert questions(world.client_of(anna), path) == ["Anna's"]
     assert questions(world.client_of(admin), path) == ["Anna's"]
-    assert refused(world.client_of(boris), "GET", path) == 4056
-    assert refused(world.client_of(boris), "GET", f"{CHECKLIST}/99") == 4056
+    assert refused(world.client_of(boris), path, method="GET") == 4056
+    assert refused(world.client_of(boris), f"{CHECKLIST}/99", method="GET") == 4056
 
 
 @pytest.mark.parametrize("given", ["99", "0", "-1", "me", "9" * 40])
 def test_T_A22_a_user_that_there_is_not_is_not_found_by_an_administrator(world: World, given: str) -> None:
-    assert refused(world.client(scopes=ADMIN), "GET", f"{CHECKLIST}/{given}") == 4053
+    assert refused(world.client(scopes=ADMIN), f"{CHECKLIST}/{given}", method="GET") == 4053
 
 
 def test_T_A22_an_administrator_of_another_tenant_sees_only_the_own_users(world: World) -> None:
@@ -84,7 +70,7 @@ def test_T_22_a_question_is_created(client: Client) -> None:
 @pytest.mark.parametrize("again", [WORDING, f" {WORDING.upper()}  "])
 def test_T_22_a_duplicate_question_is_refused(client: Client, again: str) -> None:
     asked(client)
-    assert refused(client, "POST", CHECKLIST, {"question": again}) == 4054
+    assert refused(client, CHECKLIST, {"question": again}) == 4054
 
 
 def test_T_22_a_duplicate_is_one_of_the_own_active_questions(world: World) -> None:
@@ -112,8 +98,8 @@ def test_T_22_T_23_a_question_has_to_be_a_text_of_1_to_1_000_characters(
     client: Client, fields: object, code: int
 ) -> None:
     number = asked(client)
-    assert refused(client, "POST", CHECKLIST, fields) == code
-    assert refused(client, "POST", f"{CHECKLIST}/{number}", fields) == code
+    assert refused(client, CHECKLIST, fields) == code
+    assert refused(client, f"{CHECKLIST}/{number}", fields) == code
     assert questions(client) == [WORDING]
 
 
@@ -131,29 +117,29 @@ def test_T_23_a_question_is_reworded(client: Client) -> None:
 def test_T_23_an_answered_question_keeps_its_wording(world: World, client: Client) -> None:
     number = asked(client)
     client.send("POST", f"{CHECKLIST}/answer/{task(world, client)}", fields=[{"checklist_id": number, "answer": "Yes"}])
-    assert refused(client, "POST", f"{CHECKLIST}/{number}", {"question": "Did they?"}) == 4055
+    assert refused(client, f"{CHECKLIST}/{number}", {"question": "Did they?"}) == 4055
     assert questions(client) == [WORDING]
 
 
 @pytest.mark.parametrize("given", ["99", "0", "-1", "one", "9" * 40])
 def test_T_23_T_24_an_unknown_question_is_neither_reworded_nor_hidden(client: Client, given: str) -> None:
     asked(client)
-    assert refused(client, "POST", f"{CHECKLIST}/{given}", {"question": "Did they?"}) == 4053
-    assert refused(client, "POST", f"{CHECKLIST}/delete/{given}") == 4053
+    assert refused(client, f"{CHECKLIST}/{given}", {"question": "Did they?"}) == 4053
+    assert refused(client, f"{CHECKLIST}/delete/{given}") == 4053
 
 
 def test_T_23_a_question_is_not_reworded_to_another_one(client: Client) -> None:
     asked(client)
     number = asked(client, "Did they?")
-    assert refused(client, "POST", f"{CHECKLIST}/{number}", {"question": WORDING}) == 4054
+    assert refused(client, f"{CHECKLIST}/{number}", {"question": WORDING}) == 4054
 
 
 def test_T_23_T_24_another_users_question_is_an_unknown_one(world: World) -> None:
     tenant = world.tenant()
     number = asked(world.client(tenant_id=tenant))
     for stranger in (world.client(tenant_id=tenant), world.client()):
-        assert refused(stranger, "POST", f"{CHECKLIST}/{number}", {"question": "mine"}) == 4053
-        assert refused(stranger, "POST", f"{CHECKLIST}/delete/{number}") == 4053
+        assert refused(stranger, f"{CHECKLIST}/{number}", {"question": "mine"}) == 4053
+        assert refused(stranger, f"{CHECKLIST}/delete/{number}") == 4053
 
 
 def test_T_24_a_question_is_hidden_once(client: Client) -> None:
@@ -166,8 +152,8 @@ def test_T_24_a_question_is_hidden_once(client: Client) -> None:
         "id": number,
     }
     assert questions(client) == []
-    assert refused(client, "POST", f"{CHECKLIST}/delete/{number}") == 4053
-    assert refused(client, "POST", f"{CHECKLIST}/{number}", {"question": "Did they?"}) == 4053
+    assert refused(client, f"{CHECKLIST}/delete/{number}") == 4053
+    assert refused(client, f"{CHECKLIST}/{number}", {"question": "Did they?"}) == 4053
 
 
 def test_T_25_T_A15_answers_of_a_task_are_its_questions_with_answers_as_text(world: World, client: Client) -> None:
@@ -248,14 +234,14 @@ def test_T_A16_an_answered_task_is_found_by_its_answer_and_counts_as_changed(wor
 @pytest.mark.parametrize("given", ["99", "0", "-1", "one", "9" * 40, "00000000-0000-4000-8000-000000000000"])
 def test_T_25_T_A16_a_task_that_there_is_not_is_not_found(client: Client, given: str) -> None:
     path, answers = f"{CHECKLIST}/answer/{given}", [{"checklist_id": asked(client), "answer": "Yes"}]
-    assert refused(client, "GET", path) == 4021
-    assert refused(client, "POST", path, answers) == 4021
+    assert refused(client, path, method="GET") == 4021
+    assert refused(client, path, answers) == 4021
 
 
 def test_T_25_another_tenants_task_is_an_unknown_one(world: World, client: Client) -> None:
     number, stranger = task(world, client), world.client()
-    assert refused(stranger, "GET", f"{CHECKLIST}/answer/{number}") == 4021
-    assert refused(stranger, "POST", f"{CHECKLIST}/answer/{number}", []) == 4021
+    assert refused(stranger, f"{CHECKLIST}/answer/{number}", method="GET") == 4021
+    assert refused(stranger, f"{CHECKLIST}/answer/{number}", []) == 4021
 
 
 @pytest.mark.parametrize(
@@ -278,7 +264,7 @@ def test_T_A16_answers_that_are_none_are_refused_as_a_whole(
 ) -> None:
     asked(client)
     path = f"{CHECKLIST}/answer/{task(world, client)}"
-    assert refused(client, "POST", path, given) == code
+    assert refused(client, path, given) == code
     assert client.send("GET", path).json["data"] == []
 
 

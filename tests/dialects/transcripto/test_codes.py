@@ -35,7 +35,9 @@ DOCUMENTED = {
         4023: "JWT", 4060: "not provided", 4061: "date format", 4062: "later than", 4602: "quota exhausted",
         5000: "nternal",
     },
-    "/user/call_categories/create": {4023: "user not found", 4045: "child records", 4059: "Category", 5000: "nternal"},
+    "/user/call_categories/delete/<id>": {
+        4023: "user not found", 4045: "child records", 4059: "Category", 5000: "nternal",
+    },
     "/tasks/filters/save": {4045: "Required fields", 5000: "nternal"},
     "/tasks/filters/delete/<filter_id>": {4066: "Filter not found", 5000: "nternal"},
     "/user/callreport/file": {

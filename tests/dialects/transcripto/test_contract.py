@@ -113,7 +113,7 @@ def test_T_04_a_moment_without_a_time_zone_is_4001(world: World, client: Client,
     assert world.uploads.keys() == []
 
 
-@pytest.mark.parametrize("given", ["2025-02-29", "2025-13-01", "20251020", "2025-10-20T10:00:00Z", "20.10.2025"])
+@pytest.mark.parametrize("given", ["2025-02-29", "2025-13-01", "20251020", "2025-10-20T10:00:00", "20.10.2025"])
 def test_T_04_a_date_is_a_day_that_there_is_as_year_month_and_day(client: Client, given: str) -> None:
     by_form = client.send("POST", "/addtaskcall", **multipart({"call_date": given}))
     by_chat = client.send("POST", "/add_chat_analysis_task", fields={"text": "hello", "call_date": given})

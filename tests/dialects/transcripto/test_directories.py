@@ -3,6 +3,7 @@
 import pytest
 
 from tests.dialects.conftest import Client
+from tests.dialects.transcripto.kept import refused
 from tests.dialects.transcripto.world import World
 
 DIRECTORIES = "/user/directories"
@@ -13,15 +14,6 @@ def made(client: Client, name: str) -> int:
     answer = client.send("POST", DIRECTORIES, fields={"name": name}).json
     assert answer["success"], answer
     number: int = answer["directory"]["id"]
-    return number
-
-
-def code_of(client: Client, method: str, path: str, fields: object = ...) -> int:
-    """The number of a refusal, which is an HTTP 200 all the same."""
-    answer = client.send(method, path, fields=fields)
-    assert answer.status == 200
-    assert answer.json["success"] is False
-    number: int = answer.json["error_code"]
     return number
 
 
@@ -51,7 +43,7 @@ def test_T_26_all_users_of_a_tenant_share_its_directories_and_no_other_tenant_se
     number = made(anna, "Sales")
     assert [one["id"] for one in boris.send("GET", DIRECTORIES).json["directories"]] == [number]
     assert stranger.send("GET", DIRECTORIES).json["directories"] == []
-    assert code_of(stranger, "DELETE", f"{DELETE}/{number}") == 4041
+    assert refused(stranger, f"{DELETE}/{number}", method="DELETE") == 4041
 
 
 @pytest.mark.parametrize(
@@ -59,7 +51,7 @@ def test_T_26_all_users_of_a_tenant_share_its_directories_and_no_other_tenant_se
     [({}, 4002), ({"name": None}, 4002), ({"name": "  "}, 4002), ({"name": 5}, 4001), ({"name": "n" * 256}, 4001), ([], 4001), (None, 4002)],
 )  # fmt: skip
 def test_T_26_a_name_has_to_be_a_text_of_1_to_255_characters(client: Client, fields: object, code: int) -> None:
-    assert code_of(client, "POST", DIRECTORIES, fields) == code
+    assert refused(client, DIRECTORIES, fields) == code
     assert client.send("GET", DIRECTORIES).json["directories"] == []
 
 
@@ -74,7 +66,7 @@ def test_T_27_T_A4_a_deletion_says_so_with_the_success_key_that_the_document_for
 @pytest.mark.parametrize("given", ["99", "0", "-1", "one", "1.0", "9" * 40, "%D9%A1"])
 def test_T_A23_a_directory_that_there_is_not_is_not_deleted(client: Client, given: str) -> None:
     made(client, "Sales")
-    assert code_of(client, "DELETE", f"{DELETE}/{given}") == 4041
+    assert refused(client, f"{DELETE}/{given}", method="DELETE") == 4041
     assert len(client.send("GET", DIRECTORIES).json["directories"]) == 1
 
 
@@ -90,4 +82,4 @@ def test_T_A23_the_tasks_of_a_deleted_directory_lie_in_none(world: World, client
 
 def test_T_26_directories_need_a_token(world: World) -> None:
     for method, path in (("GET", DIRECTORIES), ("POST", DIRECTORIES), ("DELETE", f"{DELETE}/1")):
-        assert code_of(world.anonymous, method, path) == 4023
+        assert refused(world.anonymous, path, method=method) == 4023

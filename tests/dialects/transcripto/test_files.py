@@ -26,9 +26,8 @@ from callscribe.dialects.transcripto.files.mapping import (
 )
 from callscribe.domain.accounts import Scope, Tenant
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.records import delete, update
+from callscribe.domain.records import delete
 from callscribe.domain.task_facts import ChecklistAnswer
-from callscribe.domain.task_marks import marks
 from callscribe.errors import CallscribeError
 from callscribe.ports import Settings
 from callscribe.services import erasure
@@ -68,14 +67,6 @@ def refused(client: Client, path: str = GET_FILE, **parameters: object) -> int:
     assert (answer.status, answer.json["success"]) == (200, False), answer.text
     assert "content-disposition" not in answer.headers
     return int(answer.json["error_code"])
-
-
-def change(world: World, code: str, **known: Any) -> Job:
-    job = world.job(code)
-    step = update(job, changed_at_ms=world.clock(), **known)
-    world.store.commit(step, *marks(step))
-    changed: Job = step.after
-    return changed
 
 
 def answered_call(world: World, client: Client, **how: Any) -> Job:
@@ -257,7 +248,7 @@ def test_T_36_what_has_no_recording_is_4046(world: World, client: Client) -> Non
 
 def test_T_36_a_note_that_came_in_place_of_a_video_is_no_recording(world: World, client: Client) -> None:
     code = video(world, client)
-    job = change(world, code, state=JobState.FAILED)
+    job = world.change(code, state=JobState.FAILED)
     world.uploads.put(job.audio_key, b'{"refused": "by the site"}')
     assert refused(client, file_type="audio", task_code=code) == 4046
 
@@ -267,7 +258,7 @@ def test_T_36_a_recording_that_is_too_large_for_an_answer_is_led_to_by_its_own_n
     client = world.client()
     code = world.completed(client, file_name="rec.wav")
     body = AUDIO * 100
-    job = change(world, code, audio_version_id=world.uploads.put(world.job(code).audio_key, body))
+    job = world.change(code, audio_version_id=world.uploads.put(world.job(code).audio_key, body))
     world.uploads.put(job.audio_key, b"something else")
     answer = ask(client, file_type="audio", task_code=code)
     location = led_to(answer)
@@ -348,7 +339,7 @@ def require_safe(header: str) -> None:
 def test_T_36_a_name_that_is_not_ascii_is_said_whole_for_clients_that_can_read_it(world: World, client: Client) -> None:
     job = world.job(world.completed(client))
     assert job.task is not None
-    change(world, job.id, task=replace(job.task, file_name="звонок 1.wav"))
+    world.change(job.id, task=replace(job.task, file_name="звонок 1.wav"))
     header = ask(client, file_type="audio", task_code=job.id)["headers"]["Content-Disposition"]
     assert header.startswith('attachment; filename="______ 1.wav"; ')
     assert unquote(header.partition("UTF-8''")[2]) == "звонок 1.wav"
@@ -358,7 +349,7 @@ def test_T_36_a_name_that_is_not_ascii_is_said_whole_for_clients_that_can_read_i
 def test_T_36_a_hostile_name_of_a_task_breaks_no_answer(world: World, client: Client, name: str) -> None:
     job = answered_call(world, client)
     assert job.task is not None
-    change(world, job.id, task=replace(job.task, file_name=name, operator_name=name))
+    world.change(job.id, task=replace(job.task, file_name=name, operator_name=name))
     require_safe(ask(client, file_type="audio", task_code=job.id)["headers"]["Content-Disposition"])
     for file_type in ("txt_call", "docx_call"):
         answer = ask(client, file_type=file_type, task_code=job.id)
@@ -520,7 +511,7 @@ def test_T_35_a_report_that_is_too_large_for_an_answer_is_led_to() -> None:
 
 def test_T_A13_the_names_that_gettask_gives_are_the_names_that_are_taken(world: World, client: Client) -> None:
     job = report(world, client, pdf=b"pdf", html=b"html")
-    change(world, job.id, state=JobState.COMPLETED, failure=None)
+    world.change(job.id, state=JobState.COMPLETED, failure=None)
     names = client.send("GET", "/gettask", query=f"task_code={job.id}").json["report_files"]
     bodies = [body_of(ask(world.anonymous, REPORT_FILE, task_code=job.id, filename=name)) for name in names]
     assert bodies == [b"pdf", b"html"]
@@ -529,5 +520,5 @@ def test_T_A13_the_names_that_gettask_gives_are_the_names_that_are_taken(world: 
 def test_T_36_an_answer_of_a_question_that_is_gone_is_not_reported(world: World, client: Client) -> None:
     job = world.job(world.completed(client))
     assert job.task is not None
-    change(world, job.id, task=replace(job.task, answers=(ChecklistAnswer(99, "Yes", "nobody"),)))
+    world.change(job.id, task=replace(job.task, answers=(ChecklistAnswer(99, "Yes", "nobody"),)))
     assert refused(client, file_type="txt_call", task_code=job.id) == 4057

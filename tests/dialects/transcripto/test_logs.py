@@ -77,14 +77,3 @@ def test_T_02_each_request_is_one_line_that_names_the_route_and_the_tenant(
     assert known.startswith(f"route=/api/calls_analysis_v2/<task_code> status=200 tenant={world.tenant_of(client)} ")
     assert refused.startswith("route=/addtaskcallbyurl status=200 tenant=- ")
     assert nowhere.startswith("route=- status=200 tenant=- ")
-
-
-def test_the_librarys_debug_mode_cannot_be_switched_on_from_outside(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_DEV", "true")
-    world = World()
-    client = world.client()
-    world.add_chat(client, text=CHAT)
-    assert str(client.token) not in (printed := "".join(capfd.readouterr()))
-    assert "canary-chat" not in printed

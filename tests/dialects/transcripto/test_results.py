@@ -11,10 +11,12 @@ import pytest
 from callscribe.dialects.transcripto import codes
 from callscribe.dialects.transcripto.results.schemas import AnalysisAnswer, DictionariesAnswer, GetTaskAnswer
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.records import update
+from callscribe.domain.prices import Account
 from callscribe.domain.task_facts import TaskType
-from callscribe.domain.task_marks import marks
 from callscribe.domain.tasks import LABELS, TaskStatus
+from callscribe.errors import Failure, FailureCode
+from callscribe.services import ledger
+from callscribe.services.failures import MESSAGES
 from tests.dialects.conftest import Answer, Client
 from tests.dialects.pipeline import TRANSCRIPT
 from tests.dialects.transcripto.world import UNKNOWN, VIDEO_URL, World, multipart
@@ -37,19 +39,10 @@ def code_of(answer: Answer) -> int:
     return int(answer.json["error_code"])
 
 
-def change(world: World, code: str, **known: Any) -> Job:
-    """What a later part of the pipeline, or time, makes of a job."""
-    job = world.job(code)
-    step = update(job, changed_at_ms=world.clock(), **known)
-    world.store.commit(step, *marks(step))
-    changed: Job = step.after
-    return changed
-
-
 def a_report(world: World, client: Client, **known: Any) -> Job:
     """A report's task, as it will be once reports are made."""
     made = client.send("POST", "/user/callreport", fields={"start_date": "2025-10-01", "end_date": "2025-10-31"})
-    return change(world, world.made(made), **known)
+    return world.change(world.made(made), **known)
 
 
 def test_T_19_a_completed_call_has_all_fields_and_its_text(world: World, client: Client) -> None:
@@ -81,6 +74,18 @@ def test_T_19_a_completed_call_has_all_fields_and_its_text(world: World, client:
     GetTaskAnswer.model_validate(answer.json)
 
 
+def test_T_A14_digits_alone_are_an_id_wherever_a_task_is_asked_for(world: World, client: Client) -> None:
+    codes_ = [world.add_chat(client) for _ in range(36)]  # the last one's id is 10 in base 36
+    for given, expected in (("10", 10), ("010", 10), ("a", 10), ("A", 10), ("Z", 35), ("36", 36)):
+        assert get_task(client, task_code=given).json["id"] == expected
+        assert world.row(client, given)["id"] == expected
+    world.change(codes_[9], state=JobState.COMPLETED)
+    world.change(codes_[35], state=JobState.FAILED, failure=Failure(FailureCode.INTERNAL, "no"))
+    for given, status in (("10", "completed"), ("a", "completed"), ("36", "error")):
+        for path in (V2, V1):
+            assert f"the task is {status}" in client.send("GET", f"{path}/{given}").json["error_message"]
+
+
 def test_T_19_before_it_is_completed_a_task_has_no_result(world: World, client: Client) -> None:
     code = world.add_call(client)
     assert [get_task(client, task_code=code).json[name] for name in ("status", "task_result")] == ["pending", None]
@@ -98,6 +103,44 @@ def test_T_19_a_failed_task_says_why(world: World, client: Client) -> None:
     assert shown["error_message"] == failed.failure.message
 
 
+@pytest.mark.parametrize("code", FailureCode)
+def test_T_03_why_a_task_failed_is_told_in_russian_and_what_has_no_russian_words_stands_behind_it(
+    world: World, client: Client, code: FailureCode
+) -> None:
+    task = world.add_call(client)
+    world.change(task, state=JobState.FAILED, failure=Failure(code, "a rare reason"))
+    russian = client.send("GET", GET_TASK, query=f"task_code={task}", headers={"accept-language": "ru"}).json
+    assert re.fullmatch(r"[а-яё ]+ \(a rare reason\)", russian["error_message"])
+    assert get_task(client, task_code=task).json["error_message"] == "a rare reason"
+
+
+@pytest.mark.parametrize("message", [*MESSAGES.values(), "the audio lasts 1.250 s; at least 2 s are needed"])
+def test_T_03_why_a_task_usually_fails_is_told_in_russian_alone_by_gettask_and_by_the_list(
+    world: World, client: Client, message: str
+) -> None:
+    task = world.add_call(client)
+    world.change(task, state=JobState.FAILED, failure=Failure(FailureCode.INTERNAL, message))
+    russian = {"accept-language": "ru"}
+    one = client.send("GET", GET_TASK, query=f"task_code={task}", headers=russian).json["error_message"]
+    listed = client.send("POST", "/tasks/filter", fields={}, headers=russian).json["tasks"][0]["error_message"]
+    assert one == listed
+    assert re.search("[а-я]", one)
+    assert not re.search("[a-z]", one)
+
+
+def test_T_15_a_video_that_could_not_be_paid_says_so_in_minutes(world: World, client: Client) -> None:
+    tenant_id = world.tenant_of(client)
+    left = ledger.balance(world.deps, tenant_id=tenant_id, account=Account.VIDEO_SECONDS).available
+    world.top_up(tenant_id, Account.VIDEO_SECONDS, 9 - left)
+    code = world.made(client.send("POST", "/addtaskyoutube", fields={"file_path": VIDEO_URL}))
+    world.carry_on(code)
+    told = "minutes needed: 0.17, left: 0.15"
+    assert get_task(client, task_code=code).json["error_message"] == told
+    assert world.row(client, code)["error_message"] == told
+    russian = client.send("GET", GET_TASK, query=f"task_code={code}", headers={"accept-language": "ru"}).json
+    assert russian["error_message"] == "нужно минут: 0.17, осталось: 0.15"
+
+
 def test_T_19_a_completed_task_whose_text_is_no_longer_kept_has_none(world: World, client: Client) -> None:
     code = world.completed(client)
     world.results.erase(world.job(code).results_prefix)
@@ -106,7 +149,7 @@ def test_T_19_a_completed_task_whose_text_is_no_longer_kept_has_none(world: Worl
 
 def test_T_19_roles_that_somebody_swapped_are_swapped(world: World, client: Client) -> None:
     code = world.completed(client)
-    change(world, code, roles_swapped=True)
+    world.change(code, roles_swapped=True)
     text = get_task(client, task_code=code).json["task_result"]["original_text"]
     assert text == "Customer: good morning\nOperator: I need help\nCustomer: of course"
 
@@ -205,7 +248,7 @@ def test_T_A21_a_length_is_minutes_with_two_decimals(world: World, client: Clien
     code = world.completed(client)
     audio = world.job(code).audio
     assert audio is not None
-    change(world, code, audio=replace(audio, duration_s=996.4))
+    world.change(code, audio=replace(audio, duration_s=996.4))
     assert get_task(client, task_code=code).json["task_length"] == 16.61
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.dialects.conftest import Client
+from tests.dialects.transcripto.kept import refused
 from tests.dialects.transcripto.world import World
 
 SAVE = "/tasks/filters/save"
@@ -36,16 +37,6 @@ def filters(client: Client) -> list[dict[str, Any]]:
     kept: list[dict[str, Any]] = answer["filters"]
     assert (answer["success"], answer["error_code"], answer["count"]) == (True, 0, len(kept))
     return kept
-
-
-def refused(client: Client, path: str, fields: Any = ..., **how: Any) -> int:
-    """The number of a refusal, which is an HTTP 200 all the same and says why."""
-    answer = client.send("POST", path, fields=fields, **how)
-    assert answer.status == 200
-    assert answer.json["success"] is False
-    assert answer.json["error_message"]
-    number: int = answer.json["error_code"]
-    return number
 
 
 def test_T_30_T_31_T_A4_a_filter_is_kept_as_it_was_sent_and_listed(client: Client) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.dialects.conftest import Client
+from tests.dialects.transcripto.kept import created, listed, refused
 from tests.dialects.transcripto.world import World
 
 LIST = "/user/call_check_scripts/list"
@@ -23,26 +24,11 @@ SCRIPT = {
 
 
 def made(client: Client, **fields: Any) -> int:
-    answer = client.send("POST", CREATE, fields={**SCRIPT, **fields}).json
-    assert answer["success"], answer
-    number: int = answer["data"]["id"]
-    return number
+    return created(client, CREATE, {**SCRIPT, **fields})
 
 
 def found(client: Client, **wanted: Any) -> list[int]:
-    answer = client.send("POST", LIST, fields=wanted).json
-    assert answer["success"], answer
-    return [one["id"] for one in answer["items"]]
-
-
-def refused(client: Client, path: str, fields: Any = ...) -> int:
-    """The number of a refusal, which is an HTTP 200 all the same and says why."""
-    answer = client.send("POST", path, fields=fields)
-    assert answer.status == 200
-    assert answer.json["success"] is False
-    assert answer.json["error_message"]
-    number: int = answer.json["error_code"]
-    return number
+    return listed(client, LIST, **wanted)
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from callscribe.adapters.memory import MemoryInspector
+from callscribe.dialects.transcripto.documenting import DuplicateRefusal
 from callscribe.domain import chats
 from callscribe.domain.audio import AudioFacts
-from callscribe.domain.credits import Account
+from callscribe.domain.call_facts import Direction
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.roles import Direction
+from callscribe.domain.prices import Account
 from callscribe.domain.task_facts import TaskFacts, TaskType
 from callscribe.errors import FailureCode, JobFailed, OutboundFailed, Unavailable
 from callscribe.media.inspect import inspect
@@ -256,6 +257,35 @@ def test_T_12_the_same_file_name_again_is_4091_for_the_same_user_only(world: Wor
     assert number(client.send("POST", AUDIO_TASK, **multipart())) == 0  # it has no such number
 
 
+def test_T_A12_who_sends_a_file_again_is_told_which_task_was_made_of_it(world: World) -> None:
+    user = world.user()
+    client = world.client_of(user)
+    first = add_call(client).json
+    again = add_call(client).json
+    assert (again["error_code"], again["id"], again["code"]) == (4091, first["id"], first["code"])
+    assert client.send("GET", "/gettask", query=f"task_code={again['code']}").json["id"] == first["id"]
+    DuplicateRefusal.model_validate(again)
+
+
+def test_T_A12_nobody_is_told_of_another_users_task(world: World) -> None:
+    user = world.user()
+    sent = multipart(file_name="secret.wav")
+    asking = {**sent, "headers": {**sent["headers"], "X-Callscribe-Duplicate-Check": "content"}}
+    first = world.client_of(user).send("POST", "/addtaskcall", **asking).json
+    for other in (world.client(tenant_id=user.tenant_id), world.client()):
+        answer = other.send("POST", "/addtaskcall", **asking)
+        assert (number(answer), first["code"] in answer.text) == (0, False)
+
+
+def test_T_A12_names_that_differ_beyond_what_is_shown_are_different_names(world: World, client: Client) -> None:
+    long = "x" * 300
+    first, second, again = (
+        client.send("POST", "/addtaskcall", **multipart(file_name=f"{long}{end}.wav")) for end in ("a", "b", "a")
+    )
+    assert [number(answer) for answer in (first, second, again)] == [0, 0, 4091]
+    assert facts_of(world, second).file_name == long[:255]
+
+
 @pytest.mark.parametrize("path", ["/addtaskcall", AUDIO_TASK])
 def test_T_A12_the_same_content_again_is_4091_where_that_is_asked_for(client: Client, path: str) -> None:
     def send(name: str, value: str | None) -> int:
@@ -282,9 +312,10 @@ def test_T_04_a_time_needs_its_time_zone(client: Client, given: str, expected: i
     assert expected == 0 or "call_datetime" in answer.json["error_message"]
 
 
-@pytest.mark.parametrize("given", ["20.10.2025", "2025-02-30", "2025-1-1", "2025-10-20T10:00:00Z", "٢٠٢٥-١٠-٢٠"])
+@pytest.mark.parametrize("given", ["20.10.2025", "2025-02-30", "2025-1-1", "2025-10-20T10:00:00", "٢٠٢٥-١٠-٢٠"])
 def test_T_04_a_date_is_a_day_that_there_is(client: Client, given: str) -> None:
     assert number(add_call(client, call_date=given)) == 4001
+    assert number(add_call(client, call_date="2025-10-20T10:00:00Z")) == 4001  # which belongs into call_datetime
     assert number(client.send("POST", CHAT, fields={"text": "x", "call_date": given})) == 4001
 
 
@@ -434,6 +465,7 @@ def test_T_14_another_recording_is_paid_from_minutes_of_its_own(world: World, cl
     job = job_of(world, client.send("POST", AUDIO_TASK, **multipart({"file_lang": "pt-BR"}, file_name="talk.mp3")))
     assert job.task is not None
     assert (job.task.type, job.task.file_name, job.language) == (TaskType.AUDIO, "talk.mp3", "pt-BR")
+    assert world.row(client, job.id)["operator_name"] is None
     assert ledger.balance(world.deps, tenant_id=tenant_id, account=Account.AUDIO_SECONDS).held == 10
     assert ledger.balance(world.deps, tenant_id=tenant_id, account=Account.CALL_SECONDS).held == 0
 
@@ -461,6 +493,7 @@ def test_T_15_a_video_is_made_of_a_link_and_its_sound_is_ordered(world: World, c
     assert answer.json == {"success": True, "error_code": 0, "id": job.number, "code": job.id, "demo": False}
     assert job.task is not None
     assert (job.task.type, job.state, job.source) == (TaskType.YOUTUBE, JobState.AWAITING_UPLOAD, True)
+    assert job.task.operator_name is None
     assert json.loads(world.uploads.read(job.source_key))["video"] == VIDEO_URL
     assert len(world.fetch_queue.take()) == 1
     assert world.downloads.asked == []
@@ -523,6 +556,28 @@ def test_T_16_a_chat_is_made_of_its_text(world: World, client: Client) -> None:
     assert job.task is not None
     assert (job.task.type, job.task.operator_name, job.task.call_date) == (TaskType.CHAT, "Operator 1", "2025-10-20")
     assert chat_of(world, answer) == (chats.Message("Dialog with a customer..."),)
+
+
+def test_T_16_T_04_a_chat_may_have_a_time_and_is_then_found_by_it(world: World, client: Client) -> None:
+    fields = {"text": "hello", "call_date": "2025-10-20T23:30:00-05:00"}
+    answer = client.send("POST", CHAT, fields=fields)
+    facts = facts_of(world, answer)
+    assert (facts.call_date, facts.call_at_ms) == ("2025-10-20", 1_761_021_000_000)
+    code = job_of(world, answer).id
+    assert world.row(client, code)["call_time"] == "2025-10-21T04:30:00+00:00"
+    between = {"date_from": "2025-10-21T04:00:00Z", "date_to": "2025-10-21T05:00:00Z"}
+    found = client.send("POST", "/tasks/filter", fields=between).json["tasks"]
+    assert [task["task_code"] for task in found] == [code]
+    untimed = facts_of(world, client.send("POST", CHAT, fields={"text": "hello", "call_date": "2025-10-20"}))
+    assert (untimed.call_date, untimed.call_at_ms) == ("2025-10-20", None)
+
+
+@pytest.mark.parametrize("number_", ["1e999", "-1e999", "NaN"])
+def test_T_16_a_number_that_would_be_infinite_is_4001_as_nan_is(world: World, client: Client, number_: str) -> None:
+    body = f'{{"chunks": [{{"text": "hi", "time": {number_}}}]}}'.encode()
+    answer = client.send("POST", CHAT, body=body, headers={"content-type": "application/json"})
+    assert (number(answer), "must not hold" in answer.json["error_message"]) == (4001, True)
+    assert nothing_made(world)
 
 
 def test_T_A20_chunks_are_texts_or_messages_and_stand_beside_a_text(world: World, client: Client) -> None:

@@ -5,23 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from callscribe import dialects
-from callscribe.adapters.memory import (
-    ManualClock,
-    MemoryDownloads,
-    MemoryInspector,
-    MemoryObjects,
-    MemoryQueue,
-    MemoryStore,
-    memory_deps,
-)
+from callscribe.adapters.memory import MemoryDownloads, MemoryQueue
 from callscribe.adapters.memory.task_index import MemoryTaskIndex
 from callscribe.domain.accounts import USUAL_SCOPES, Scope, User
+from callscribe.domain.jobs import Job
+from callscribe.domain.records import update
+from callscribe.domain.task_marks import marks
 from callscribe.domain.transcripts import Transcript
-from callscribe.ports import Deps, Settings
+from callscribe.ports import Settings
 from callscribe.services import accounts, indexing, tariffs, tokens, users
 from tests.dialects.conftest import Answer, Client
-from tests.dialects.pipeline import TRANSCRIPT, Pipeline, remembered_scrypt
+from tests.dialects.pipeline import TRANSCRIPT, Pipeline
 
 PREFIX = "/transcripto"
 LOGIN = "/auth/login"
@@ -87,38 +81,23 @@ class SomeUser:
 class World(Pipeline):
     """A stage with as many tenants as a test makes."""
 
-    clock: ManualClock = field(default_factory=ManualClock)
-    store: MemoryStore = field(default_factory=MemoryStore)
-    downloads: MemoryDownloads = field(default_factory=lambda: MemoryDownloads({AUDIO_URL: AUDIO}))
-    inspector: MemoryInspector = field(default_factory=MemoryInspector)
     settings: Settings = field(
         default_factory=lambda: Settings(public_base_url="https://callscribe.example", videos=True)
     )
+    downloads: MemoryDownloads = field(default_factory=lambda: MemoryDownloads({AUDIO_URL: AUDIO}))
     overrides: Mapping[str, Any] = field(default_factory=dict)  # of Deps, by field name
 
     def __post_init__(self) -> None:
-        self.uploads = MemoryObjects(self.clock, bucket="uploads")
-        self.results = MemoryObjects(self.clock, bucket="results")
-        self.fetch_queue = MemoryQueue(self.clock)
         self.video_queue = MemoryQueue(self.clock)
         self.index_queue = MemoryQueue(self.clock)
         self.index = MemoryTaskIndex()
         fakes = {
-            "store": self.store,
-            "uploads": self.uploads,
-            "results": self.results,
             "downloader": self.downloads,
-            "inspector": self.inspector,
-            "fetch_queue": self.fetch_queue,
             "video_queue": self.video_queue,
             "index_queue": self.index_queue,
             "task_index": self.index,
-            "settings": self.settings,
-            "now_ms": self.clock,
         }
-        self.deps: Deps = memory_deps(**{**fakes, **self.overrides})
-        self.dialect = dialects.load("transcripto")
-        self.anonymous = Client(self.dialect.build(self.deps))
+        self.build("transcripto", **{**fakes, **self.overrides})
         self._users = 0
 
     def tenant(self, *, tariff: str | None = ENTERPRISE) -> str:
@@ -139,8 +118,7 @@ class World(Pipeline):
         """A new user, of a new tenant unless one is named; `scopes=ADMIN` makes an administrator."""
         self._users += 1
         tenant_id, email = tenant_id or self.tenant(), email or f"user{self._users}@example.com"
-        with remembered_scrypt():
-            user = users.create_user(self.deps, tenant_id=tenant_id, username=email, password=password, scopes=scopes)
+        user = users.create_user(self.deps, tenant_id=tenant_id, username=email, password=password, scopes=scopes)
         return SomeUser(user, password)
 
     def client_of(self, user: SomeUser) -> Client:
@@ -170,6 +148,13 @@ class World(Pipeline):
         code = self.add_call(client, **how)
         self.carry_on(code, transcript)
         return code
+
+    def change(self, code: str, **known: Any) -> Job:
+        """A task's job, after what time or a later part of the pipeline makes of it."""
+        step = update(self.job(code), changed_at_ms=self.clock(), **known)
+        self.store.commit(step, *marks(step))
+        changed: Job = step.after
+        return changed
 
     def fold_in(self, client: Client) -> int:
         """Take what changed into the index; how many tasks that were."""

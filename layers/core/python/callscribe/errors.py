@@ -123,7 +123,15 @@ class InsufficientCredits(CallscribeError):
 
 
 class DuplicateFile(CallscribeError):
-    """A task was made of this file before: of one with this name, or, where that was asked for, with this content."""
+    """A task was made of this file before: of one with this name, or, where that was asked for, with this content.
+
+    `job_id` and `number` name it. It is the same user's.
+    """
+
+    def __init__(self, job_id: str, number: int) -> None:
+        super().__init__(f"the task {number} was made of this file before")
+        self.job_id = job_id
+        self.number = number
 
 
 class NoTariff(CallscribeError):

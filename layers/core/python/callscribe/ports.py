@@ -16,7 +16,7 @@ from callscribe.domain.callbacks import SCHEDULE_S, Answer
 from callscribe.domain.records import Record, Step
 from callscribe.domain.tariffs import TARIFFS, Tariff
 from callscribe.domain.transcripts import Transcript
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 
 if TYPE_CHECKING:  # for the few processes that have an index; every Lambda imports this module
     from callscribe.domain.tasks import Criteria, Found, TaskRow, Unwritten
@@ -449,7 +449,7 @@ class WorkerPool(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)  # nobody prints or compares it; each start would pay for that
 class Settings:
     """What an operator may choose and the running code reads. Durations in seconds."""
 
@@ -510,7 +510,7 @@ class Settings:
             raise ValueError("allow_loopback is only for the stage 'local'")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)  # nobody prints or compares it, and each start would pay for that
 class Deps:
     """Everything a use case may ask for. An adapter that a process does not need is an `Absent`."""
 

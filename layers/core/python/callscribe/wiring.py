@@ -34,7 +34,7 @@ class Absent:
         raise RuntimeError(f"this process did not ask for '{self._name}' (wanted for '{attribute}')")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)  # nobody prints or compares it, and each start would pay for that
 class Environment:
     """The names of a deployed stage's resources, from variables or from stack outputs."""
 
@@ -322,13 +322,10 @@ def require_words_index() -> None:
 
 
 def _task_index(env: Environment) -> Any:
-    import tempfile
-
     from callscribe.adapters.aws.index_files import S3IndexFiles
     from callscribe.adapters.sqlite.index import SqliteTaskIndex
 
-    files = S3IndexFiles(_client("s3", env), env[names.ENV_INDEX_BUCKET])
-    return SqliteTaskIndex(files, Path(tempfile.mkdtemp(prefix="index-")))
+    return SqliteTaskIndex(S3IndexFiles(_client("s3", env), env[names.ENV_INDEX_BUCKET]))
 
 
 def _captcha(env: Environment) -> Any:

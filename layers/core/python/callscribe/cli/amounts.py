@@ -1,9 +1,9 @@
-"""Amounts of money and time as people write them, in the integers of the ledger; back again: `credits.shown`."""
+"""Amounts of money and time as people write them, in the integers of the ledger; back again: `prices.shown`."""
 
 from decimal import Decimal, InvalidOperation
 
 from callscribe.cli.edge import UsageError
-from callscribe.domain.credits import Account, Plan
+from callscribe.domain.prices import Account, Plan
 
 _MOST = 10**18  # of the smallest unit; sums of many such lines still fit a DynamoDB number
 

@@ -7,7 +7,7 @@ import typer
 
 from callscribe.cli.output import Form, FormOption, cell, document, line, moment, table
 from callscribe.cli.session import Session, TenantOption
-from callscribe.domain.credits import shown
+from callscribe.domain.prices import shown
 from callscribe.errors import NotFound
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from callscribe.cli.output import Form, FormOption, cell, document, line, moment
 from callscribe.cli.scopes import ScopeOption, known_scopes
 from callscribe.cli.session import Session, TenantOption
 from callscribe.domain.accounts import ApiKey
-from callscribe.domain.credits import Account
+from callscribe.domain.prices import Account
 from callscribe.errors import NotFound
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import typer
 from callscribe.cli.amounts import amount_of
 from callscribe.cli.output import Form, FormOption, document, line, moment, notice, table
 from callscribe.cli.session import Session, TenantOption
-from callscribe.domain.credits import Account, shown
+from callscribe.domain.prices import Account, shown
 
 if TYPE_CHECKING:
     from callscribe.domain.credits import Balance, Entry

@@ -7,7 +7,7 @@ import typer
 
 from callscribe.cli.output import Form, FormOption, document, line, moment, table
 from callscribe.cli.session import Session, TenantOption
-from callscribe.domain.roles import CallFacts, Direction
+from callscribe.domain.call_facts import CallFacts, Direction
 
 if TYPE_CHECKING:
     from callscribe.domain.recordings import Recording

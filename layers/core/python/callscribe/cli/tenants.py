@@ -10,8 +10,8 @@ from callscribe.cli.amounts import amount_of, is_free
 from callscribe.cli.edge import UsageError
 from callscribe.cli.output import Form, FormOption, cell, document, line, moment, notice, table
 from callscribe.cli.session import Session, TenantOption
-from callscribe.domain.credits import Account, Plan, shown
-from callscribe.domain.roles import CallFacts, Direction
+from callscribe.domain.call_facts import CallFacts, Direction
+from callscribe.domain.prices import Account, Plan, shown
 
 if TYPE_CHECKING:
     from callscribe.domain.accounts import Tenant

@@ -24,12 +24,12 @@ from callscribe.adapters.memory import (
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.callbacks import Callback
 from callscribe.domain.counters import Counter
-from callscribe.domain.credits import Account, Plan
+from callscribe.domain.prices import Account, Plan
 from callscribe.domain.records import Adjustment, Change, Record, Step, identity
 from callscribe.domain.transcripts import Segment, Transcript, Word
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.ports import Deps, Transcribed, WorkMessage
-from callscribe.services import accounts, callbacks, jobs, ledger, work
+from callscribe.services import accounts, callbacks, jobs, ledger, preparing, work
 from callscribe.services.jobs import NewJob
 
 R = TypeVar("R", bound=Record)
@@ -174,7 +174,7 @@ def _lead(deps: Deps, plain: Deps, secret: str, transcript: Transcript) -> str:
     ids: dict[str, Any] = {"tenant_id": job.tenant_id, "job_id": job.id}
     version = plain.uploads.put(job.audio_key, b"audio")  # type: ignore[attr-defined]  # as the client does
     jobs.uploaded(deps, **ids, version_id=version)
-    jobs.prepare(deps, **ids)
+    preparing.prepare(deps, **ids)
     message = WorkMessage("receipt", job.tenant_id, job.id, "token", 1)
     work.transcribe(deps, message, lambda *_args, **_names: Transcribed(transcript, FIGURES))
     dialect = dialects.load("presign")

@@ -2,18 +2,20 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from callscribe.dialects.front import Malformed, MethodNotAllowed, log_refusal
+from callscribe.dialects.front import Call, Malformed, MethodNotAllowed, log_refusal
+from callscribe.dialects.routing import Router
 from callscribe.errors import RateLimited
 
 Refusal = Callable[[Exception], tuple[int, Mapping[str, Any]]]
+
+NO_TAGS: Final[Mapping[str, str]] = {}
 
 
 def json_response(status: int, body: str, **headers: str) -> Response[str]:
@@ -27,6 +29,15 @@ def plain(response: Response[str] | Response[bytes]) -> dict[str, Any]:
     if isinstance(response.body, bytes):
         return {**answer, "body": base64.b64encode(response.body).decode(), "isBase64Encoded": True}
     return {**answer, "body": response.body}
+
+
+def later(call: Call, make: Callable[[], Response[Any]]) -> Response[str]:
+    """Leave what takes time (a password's hash, a recording) to when others of this process may be answered, too.
+
+    Whatever it raises is refused as in a route.
+    """
+    call.later = lambda: plain(make())
+    return json_response(200, "{}")  # never seen: what is done later gives the answer
 
 
 def refuse(error: Exception, *, refusal: Refusal, challenge: str) -> Response[str]:
@@ -66,30 +77,32 @@ def document_routes(
     docs_path: str,
     other_docs_paths: Iterable[str] = (),
     description: str = "",
+    tags: Mapping[str, str] = NO_TAGS,
+    parameters: Sequence[Mapping[str, Any]] = (),
 ) -> Router:
-    """The dialect's own documentation: its OpenAPI document, and a page (at any of its paths) to read and try it."""
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    """The dialect's own documentation: its OpenAPI document, and a page (at any of its paths) to read and try it.
+    `tags`: those of its operations, each with a line about it. `parameters`: what every operation takes beside its own.
+    """
+    router = Router()
 
     @cache
     def document() -> str:
         from callscribe.dialects import docs  # late: OpenAPI's models take longer to load than everything else here
 
-        return docs.openapi(app, title=title, base_url=base_url, description=description)
+        return docs.openapi(
+            app, title=title, base_url=base_url, description=description, tags=tags, parameters=parameters
+        )
 
     @cache
     def page() -> tuple[str, dict[str, str]]:
-        from callscribe.dialects import docs  # late, as above
-
-        html = docs.page(document())
-        link = f'<{base_url}{openapi_path}>; rel="service-desc"; type="application/json"'  # RFC 8631
-        return html, {**docs.headers(html), "Link": link}
+        return _page(document(), f"{base_url}{openapi_path}")
 
     @router.get(openapi_path, include_in_schema=False)
     def openapi() -> Response[str]:
         return json_response(200, document())
 
     def docs_page() -> Response[str]:
-        if "format=json" in router.current_event.raw_event.get("rawQueryString", ""):  # the page's own link
+        if "format=json" in router.event.get("rawQueryString", ""):  # the page's own link
             return json_response(200, document())
         html, headers = page()
         return Response(200, "text/html; charset=utf-8", html, headers=headers)
@@ -97,6 +110,15 @@ def document_routes(
     for path in (docs_path, *other_docs_paths):
         router.get(path, include_in_schema=False)(docs_page)
     return router
+
+
+def _page(document: str, document_url: str) -> tuple[str, dict[str, str]]:
+    """Swagger's page and its headers."""
+    from callscribe.dialects import docs  # late, as above
+
+    html = docs.page(document)
+    link = f'<{document_url}>; rel="service-desc"; type="application/json"'  # RFC 8631
+    return html, {**docs.headers(html), "Link": link}
 
 
 def _headers(error: Exception, status: int, challenge: str) -> dict[str, str]:

@@ -4,11 +4,12 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.openapi.models import HTTPBase, HTTPBearer, Server
+from aws_lambda_powertools.event_handler.openapi.models import HTTPBase, HTTPBearer, Server, Tag
 from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swagger_html
 
 # What the library would answer by itself; a dialect's front never lets it.
@@ -16,18 +17,33 @@ _LIBRARY_SCHEMAS = ("HTTPValidationError", "ValidationError", "ResponseValidatio
 _ASSETS = "aws_lambda_powertools.event_handler.openapi.swagger_ui"
 
 
-def openapi(app: APIGatewayHttpResolver, *, title: str, base_url: str, description: str = "") -> str:
-    """The router's contract as OpenAPI 3.1, JSON text. Routes name the security schemes `basic` and `bearer`."""
+def openapi(
+    app: APIGatewayHttpResolver,
+    *,
+    title: str,
+    base_url: str,
+    description: str,
+    tags: Mapping[str, str],
+    parameters: Sequence[Mapping[str, Any]],
+) -> str:
+    """The router's contract as OpenAPI 3.1, JSON text. Routes name the security schemes `basic` and `bearer`.
+
+    `tags`: those of the operations, in this order, each with a line about it. `parameters`: what every operation takes
+    beside its own.
+    """
     document: dict[str, Any] = app.get_openapi_schema(
         title=f"callscribe: {title}",
         version="1",
         description=description or None,
+        tags=[Tag(name=name, description=about) for name, about in tags.items()],
         servers=[Server(url=base_url or "/")],
         security_schemes={"basic": HTTPBase(scheme="basic"), "bearer": HTTPBearer(bearerFormat="JWT")},
     ).model_dump(mode="json", by_alias=True, exclude_none=True)
     for path in document["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)
+            if parameters:
+                operation["parameters"] = [*operation.get("parameters", ()), *parameters]
     for name in _LIBRARY_SCHEMAS:
         document["components"]["schemas"].pop(name, None)
     return json.dumps(document, ensure_ascii=False)

@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import json
 import logging
+import math
 import re
 import threading
 import time
@@ -295,9 +296,11 @@ def strict_json(text: str) -> dict[str, Any]:
 
 
 def strict_value(text: str) -> Any:
-    """Any JSON value as RFC 8259 has it. Raises Malformed, also for repeated keys, NaN and half surrogates."""
+    """Any JSON value as RFC 8259 has it. Raises Malformed, also for repeated keys, NaN, half surrogates, and numbers
+    so large that they would be read as infinite.
+    """
     try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
         if _HALF_SURROGATE.search(text):  # a cheap suspicion: to be sure takes two copies of the document
             json.dumps(document, ensure_ascii=False).encode()
     except RecursionError as error:
@@ -315,6 +318,17 @@ def idempotency_key(event: Mapping[str, Any]) -> str | None:
     if given is not None and not _IDEMPOTENCY_KEY.fullmatch(given):
         raise Invalid("Idempotency-Key", "must be 1 to 255 printable ASCII characters without spaces")
     return given
+
+
+def idempotency_parameter(given: str) -> dict[str, Any]:
+    """The same header as an OpenAPI document has it. `given`: what the same key gives again."""
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": f"{given} for 24 hours.",
+        "schema": {"type": "string", "pattern": f"^{_IDEMPOTENCY_KEY.pattern}$"},
+    }
 
 
 def fingerprint(values: Sequence[object]) -> str:
@@ -397,6 +411,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise Malformed("body", f"must not hold {name}")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise Malformed("body", "must not hold a number beyond 1.8e308")
+    return number
 
 
 def _chain(error: BaseException | None) -> Iterator[str]:

@@ -18,6 +18,8 @@ from callscribe.exports.text import clean
 from callscribe.ports import Deps, ObjectStore, SentAs
 from callscribe.services import jobs
 
+LeadTo = Callable[[str], Response[Any]]  # an answer that leads to a URL
+
 _MOST_CHARACTERS: Final = 150  # of a file's name
 _NOT_PLAIN: Final = re.compile(r'[^ !#-$&-~]|["\\%]')  # what some clients do not read in a quoted name
 _NAMELESS: Final = "file"
@@ -45,7 +47,7 @@ def sent(
     file: File,
     headers: dict[str, str],
     *,
-    led_to: Callable[[str], Response[Any]] = redirect,
+    led_to: LeadTo = redirect,
 ) -> Response[Any]:
     """What was made of a job, to be kept beside its results where it is too large for the way of this request: then
     the answer is what `led_to` makes of its URL.
@@ -81,7 +83,7 @@ def stored(
     *,
     sent_as: SentAs,
     headers: dict[str, str],
-    led_to: Callable[[str], Response[Any]] = redirect,
+    led_to: LeadTo = redirect,
 ) -> Response[Any]:
     """An object as it is. `sent_as` says of which media type it is, and what goes with a redirect (`led_to`) to it.
 

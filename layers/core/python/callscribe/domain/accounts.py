@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from callscribe.domain.credits import Account, Plan
-from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
+from callscribe.domain.call_facts import NOTHING_KNOWN, CallFacts
+from callscribe.domain.prices import Account, Plan
 from callscribe.domain.tariffs import Subscription
 
 KEY_PREFIX = "cs_live_"

@@ -79,7 +79,7 @@ def from_json(body: bytes) -> Chat:
         known = json.loads(body)
         messages = tuple(Message(**message) for message in known.pop("messages"))
         return Chat(messages, **known)
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
+    except (TypeError, KeyError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError("not a chat") from error
 
 

@@ -78,13 +78,3 @@ def politeness_score(rating: int) -> float:
     if rating not in POLITENESS:
         raise ValueError(f"no rating of politeness: {rating}")
     return (rating - POLITENESS[0]) / (len(POLITENESS) - 1)
-
-
-def politeness_rating(score: float) -> int:
-    """The rating nearest to a share in [0, 1], the better one of two: the inverse of `politeness_score`.
-
-    Raises ValueError for what is no share.
-    """
-    if not 0 <= score <= 1:
-        raise ValueError(f"no share: {score}")
-    return POLITENESS[int(score * (len(POLITENESS) - 1) + 0.5)]

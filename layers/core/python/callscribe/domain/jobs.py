@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 
 from callscribe import names
 from callscribe.domain.audio import AudioFacts, AudioLimits
-from callscribe.domain.credits import Price
+from callscribe.domain.call_facts import NOTHING_KNOWN, CallFacts
+from callscribe.domain.prices import Price
 from callscribe.domain.records import Change, update
-from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
 from callscribe.domain.task_facts import TaskFacts, TaskType
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.errors import Failure
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

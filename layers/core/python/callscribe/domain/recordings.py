@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from callscribe import names
-from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
+from callscribe.domain.call_facts import NOTHING_KNOWN, CallFacts
 
 MAX_ID_CHARACTERS = 128
 

@@ -4,7 +4,7 @@ Each lies on a shelf: the records of one kind and owner. Directories are the ten
 the others belong to the user, or key, who made them. Ids count per tenant and kind, and are never given out again.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Final
 
 EVERYBODY: Final = "everybody"  # the owner of what belongs to a tenant as a whole
@@ -24,8 +24,8 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
-    """Where tasks are put (T-26)."""
+class Kept:
+    """What everything has that lies on a shelf."""
 
     KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "owner", "id")
     LISTED: ClassVar[str | None] = None
@@ -33,72 +33,52 @@ class Directory:
     tenant_id: str
     owner: str
     id: int
-    name: str
-    created_at_ms: int
+    _: KW_ONLY  # behind the fields of each kind, some of which have no default
     version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Directory(Kept):
+    """Where tasks are put (T-26)."""
+
+    name: str
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Kept):
     """Of a checklist (T-21). One that was deleted is hidden: its answers stay."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "owner", "id")
-    LISTED: ClassVar[str | None] = None
-
-    tenant_id: str
-    owner: str
-    id: int
     question: str
     created_at_ms: int
     is_active: bool = True
     is_answered: bool = False  # from the first answer on its text stays as it is
-    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Category:
+class Category(Kept):
     """Of calls, below another one or at the top (T-28)."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "owner", "id")
-    LISTED: ClassVar[str | None] = None
-
-    tenant_id: str
-    owner: str
-    id: int
     name: str
     description: str | None
     parent_id: int | None
     created_at_ms: int
     updated_at_ms: int
-    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class SavedFilter:
+class SavedFilter(Kept):
     """A named question to the list of tasks (T-30). `criteria_json` is a JSON object, as it was sent."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "owner", "id")
-    LISTED: ClassVar[str | None] = None
-
-    tenant_id: str
-    owner: str
-    id: int
     name: str
     criteria_json: str
     created_at_ms: int
-    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class CheckScript:
+class CheckScript(Kept):
     """What operators shall say (T-33). `version_number` is the one that its owner gives it."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "owner", "id")
-    LISTED: ClassVar[str | None] = None
-
-    tenant_id: str
-    owner: str
-    id: int
     identifier: str
     title: str
     script_body: str
@@ -107,4 +87,3 @@ class CheckScript:
     description: str | None = None
     is_active: bool = True
     version_number: int = 1
-    version: int = 0

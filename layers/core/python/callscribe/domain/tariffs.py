@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from callscribe.domain.credits import Account
+from callscribe.domain.prices import Account
 
 DAY_MS: Final = 86_400_000
 MOST_DAYS: Final = 36_500

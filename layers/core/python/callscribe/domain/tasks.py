@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from callscribe.domain.task_facts import TaskType
+from callscribe.domain.texts import caseless
 
 # The types are said with a job's facts.
 __all__ = [
@@ -81,16 +82,27 @@ class TaskRow:
         return month_of(self.created_at_ms)
 
     @property
-    def day(self) -> int:
-        """The day of the call as its client says, else that of its time (UTC), else of its making, from 1970-01-01."""
+    def moment_ms(self) -> int:
+        """When the call was: its time, else the start (UTC) of its date, else, where its client says nothing, when the
+        task was made.
+        """
+        if self.call_at_ms is not None:
+            return self.call_at_ms
         if self.call_date is not None:
-            return (datetime.fromisoformat(self.call_date).replace(tzinfo=UTC) - _EPOCH).days
-        return (self.created_at_ms if self.call_at_ms is None else self.call_at_ms) // DAY_MS
+            return round(datetime.fromisoformat(self.call_date).replace(tzinfo=UTC).timestamp() * 1000)
+        return self.created_at_ms
+
+    @property
+    def day(self) -> int:
+        """The day of that moment in UTC, counted from 1970-01-01."""
+        return self.moment_ms // DAY_MS
 
 
 def folded(text: str) -> str:
-    """What makes two names, tags or answers the same: neither case, nor white space, nor control characters do."""
-    return " ".join(_CONTROLS.sub(" ", text).casefold().split())
+    """What two names, tags or answers have in common that count as the same, however they are written: neither case
+    makes a difference, nor white space, control characters, or the dots on a ё.
+    """
+    return " ".join(caseless(_CONTROLS.sub(" ", text)).replace("ё", "е").split())
 
 
 def month_of(created_at_ms: int) -> str:
@@ -130,9 +142,6 @@ class Unwritten:
     rows: tuple[TaskRow, ...] = ()
 
 
-ALL_WRITTEN: Final = Unwritten()
-
-
 @dataclass(frozen=True, slots=True)
 class Range:
     """Both ends belong to it; None: no end."""
@@ -162,7 +171,7 @@ class Criteria:
     id: int | None = None
     type: TaskType | None = None
     status: TaskStatus | None = None
-    called: Range = ANY  # epoch milliseconds
+    moment_ms: Range = ANY  # of the call
     call_type: str | None = None
     operator: str | None = None
     words: str | None = None

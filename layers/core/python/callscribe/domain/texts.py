@@ -1,19 +1,41 @@
-"""Texts of clients, cleaned once, where they come in: what controls a terminal, a table or a file is never stored."""
+"""Texts of clients, cleaned once, where they come in: what controls a terminal, a table or a file is never stored.
+
+Nor is it stored in two spellings that look alike: й is one character, as keyboards write it, and not и with a mark,
+as some file systems do (NFC).
+"""
 
 import re
+import unicodedata
 from typing import Final
 
 # Controls, the two separators that some take for line ends, and halves of characters, which no UTF-8 holds.
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BUT_LINE_BREAKS: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINE_END: Final = re.compile("\r\n?")
+# Format characters such as the joiners, and marks that need a letter to stand on.
+_WITHOUT_WIDTH: Final = frozenset({"Cf", "Mn", "Me"})
+_FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")  # of Hangul: letters by their category
 
 
 def one_line(text: str) -> str:
     """A name, say: a space in place of each control character, none round it."""
-    return _CONTROLS.sub(" ", text).strip()
+    return _composed(_CONTROLS.sub(" ", text)).strip()
 
 
 def lines(text: str) -> str:
     """The same for text of several lines, with one kind of line end however they came."""
-    return _BUT_LINE_BREAKS.sub(" ", _LINE_END.sub("\n", text)).strip()
+    return _composed(_BUT_LINE_BREAKS.sub(" ", _LINE_END.sub("\n", text))).strip()
+
+
+def is_blank(text: str) -> bool:
+    """Whether it shows nothing: it is empty, or has blanks and characters without a width only."""
+    return all(c.isspace() or c in _FILLERS or unicodedata.category(c) in _WITHOUT_WIDTH for c in text)
+
+
+def caseless(text: str) -> str:
+    """What two texts have in common that differ in case, or in how their accents are written, only."""
+    return _composed(_composed(text).casefold())
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)

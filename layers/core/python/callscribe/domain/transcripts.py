@@ -57,12 +57,15 @@ def to_json(transcript: Transcript) -> bytes:
 
 
 def from_json(body: bytes) -> Transcript:
-    """The inverse of `to_json`. Raises ValueError for another schema."""
-    document = json.loads(body)
-    if document.pop("schema", None) != SCHEMA:
-        raise ValueError("not a callscribe transcript of schema 1")
-    segments = tuple(_segment(entry) for entry in document.pop("segments"))
-    return Transcript(segments=segments, warnings=tuple(document.pop("warnings")), **document)
+    """The inverse of `to_json`. Raises ValueError for anything else, another schema included."""
+    try:
+        document = json.loads(body)
+        if document.pop("schema", None) != SCHEMA:
+            raise ValueError("another schema")
+        segments = tuple(_segment(entry) for entry in document.pop("segments"))
+        return Transcript(segments=segments, warnings=tuple(document.pop("warnings")), **document)
+    except (TypeError, KeyError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError("not a callscribe transcript of schema 1") from error
 
 
 def _segment(entry: Mapping[str, Any]) -> Segment:

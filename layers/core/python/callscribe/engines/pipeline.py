@@ -11,7 +11,7 @@ from pathlib import Path
 
 from callscribe.domain.audio import AudioFacts
 from callscribe.domain.transcripts import Segment, Transcript
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.engines.base import (
     Chunk,
     Diarizer,

@@ -11,11 +11,13 @@ Beside these, `task_txt` and `task_docx` render the report of one task: `render(
 """
 
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from callscribe.domain.roles import Roles
 from callscribe.domain.transcripts import Transcript
 from callscribe.errors import Invalid
+
+if TYPE_CHECKING:  # a request that renders nothing need not load who says what
+    from callscribe.domain.roles import Roles
 
 EXPORTS: Final[dict[str, str]] = {
     "txt": "callscribe.exports.txt",
@@ -33,7 +35,7 @@ MEDIA_TYPES: Final[dict[str, str]] = {
 }
 
 
-def render(name: str, transcript: Transcript, *, roles: Roles | None = None) -> bytes:
+def render(name: str, transcript: Transcript, *, roles: "Roles | None" = None) -> bytes:
     """The transcript in the format `name`; text is UTF-8. Raises Invalid for a format that is not in EXPORTS.
 
     With `roles` whose confidence is at least `labels.LEAST_CONFIDENCE` the speakers are called Agent and Customer,

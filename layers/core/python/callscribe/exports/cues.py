@@ -8,10 +8,11 @@ then starts that much later. Two cues are on screen at once only where two speak
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from callscribe.domain.texts import is_blank
 from callscribe.domain.transcripts import Segment, Transcript
 from callscribe.exports.clock import Clock
 from callscribe.exports.labels import Label, label_by
-from callscribe.exports.text import clean, is_blank
+from callscribe.exports.text import clean
 from callscribe.exports.tokens import Token, columns, tokens
 
 MAX_LINES = 2

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from callscribe.domain.roles import Direction, Roles
+from callscribe.domain.call_facts import Direction
+from callscribe.domain.roles import Roles
 from callscribe.domain.transcripts import Transcript
 from callscribe.exports.labels import label_by
 from callscribe.exports.task_labels import TASK_LABELS, TaskLabels

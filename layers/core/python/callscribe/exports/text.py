@@ -6,9 +6,6 @@ import unicodedata
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _NEVER_SHOWN = frozenset("\ufeff\ufffe\uffff") | _BIDI_CONTROLS  # the last two are not allowed in XML
 _LABEL_CHARACTERS = 12
-# Format characters such as the joiners, and marks that need a letter to stand on.
-_WITHOUT_WIDTH = frozenset({"Cf", "Mn", "Me"})
-_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")  # of Hangul: letters by their category
 
 
 def clean(text: str) -> str:
@@ -19,11 +16,6 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     return " ".join("".join(c if c.isspace() or _shown(c) else "" for c in text).split())
-
-
-def is_blank(text: str) -> bool:
-    """Whether cleaned text shows nothing: it is empty, or has characters without a width only."""
-    return all(c == " " or c in _FILLERS or unicodedata.category(c) in _WITHOUT_WIDTH for c in text)
 
 
 def speaker_label(speaker: str | None, *, word: str = "Speaker") -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from callscribe.domain.texts import is_blank
 from callscribe.domain.transcripts import Segment, Transcript
 from callscribe.exports.labels import Label
-from callscribe.exports.text import clean, is_blank
+from callscribe.exports.text import clean
 from callscribe.exports.times import clock_time
 
 PAUSE_S = 3.0  # a speaker who is silent for so long starts a new turn

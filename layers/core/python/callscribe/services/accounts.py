@@ -20,9 +20,9 @@ from callscribe.domain.accounts import (
     format_key,
     well_formed,
 )
-from callscribe.domain.credits import Account, Plan
+from callscribe.domain.call_facts import CallFacts
+from callscribe.domain.prices import Account, Plan
 from callscribe.domain.records import delete, insert, update
-from callscribe.domain.roles import CallFacts
 from callscribe.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from callscribe.ports import Deps
 

@@ -7,6 +7,7 @@ from typing import Any, Final, TypedDict, Unpack
 
 from callscribe.domain.records import Change, delete, insert, update
 from callscribe.domain.shelves import Category
+from callscribe.domain.texts import caseless
 from callscribe.errors import InUse, Invalid
 from callscribe.ports import Deps
 from callscribe.services import shelves
@@ -48,7 +49,7 @@ def search(
     """
     kept = deps.store.children(Category, principal.tenant_id, principal.key_id)
     children = Counter(one.parent_id for one in kept)
-    found = [one for one in kept if _fits(one, q.casefold()) and parent_id in (None, one.parent_id or TOP)]
+    found = [one for one in kept if _fits(one, caseless(q)) and parent_id in (None, one.parent_id or TOP)]
     shown = shelves.page_of(found, page, per_page)
     return Branches([Branch(one, children[one.id]) for one in shown], len(found))
 
@@ -106,7 +107,7 @@ def _change(
 
 
 def _fits(one: Category, folded: str) -> bool:
-    return folded in one.name.casefold() or folded in (one.description or "").casefold()
+    return folded in caseless(one.name) or folded in caseless(one.description or "")
 
 
 def _existing_parent(kept: Sequence[Category], parent_id: int | None) -> int | None:

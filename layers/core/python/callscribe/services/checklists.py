@@ -12,7 +12,7 @@ from callscribe.domain.jobs import Job
 from callscribe.domain.records import Change, delete, insert, update
 from callscribe.domain.shelves import Question
 from callscribe.domain.task_facts import ChecklistAnswer
-from callscribe.domain.texts import lines
+from callscribe.domain.texts import caseless, lines
 from callscribe.errors import Forbidden, InUse, Invalid, NotFound, Taken
 from callscribe.ports import Deps
 from callscribe.services import shelves, tasks, users
@@ -141,8 +141,8 @@ def _active(kept: Sequence[Question], question_id: int) -> Question:
 
 
 def _require_new(others: Iterable[Question], wording: str) -> None:
-    folded = wording.casefold()
-    if any(one.is_active and one.question.casefold() == folded for one in others):
+    folded = caseless(wording)
+    if any(one.is_active and caseless(one.question) == folded for one in others):
         raise Taken("question", "is asked already")
 
 

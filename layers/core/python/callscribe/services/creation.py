@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 
 from callscribe.domain.accounts import Tenant
 from callscribe.domain.audio import AudioFacts, AudioLimits
-from callscribe.domain.credits import Account, Price
+from callscribe.domain.call_facts import NOTHING_KNOWN, CallFacts
 from callscribe.domain.jobs import IdempotencyRecord, Job, JobNumber, JobState
+from callscribe.domain.prices import Account, Price
 from callscribe.domain.records import Change, Step, insert, update
-from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
 from callscribe.domain.task_facts import TaskFacts, TaskType
 from callscribe.domain.task_marks import marks
 from callscribe.errors import CallscribeError, Conflict, IdempotencyMismatch, Unavailable

@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from callscribe import names
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.errors import CallscribeError, Stopped, Unavailable
 from callscribe.ports import Deps, SpeechPipeline, WorkMessage, WorkQueue
 from callscribe.services import work

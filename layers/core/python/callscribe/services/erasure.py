@@ -9,12 +9,11 @@ import contextlib
 from callscribe.domain.callbacks import Attempt, Callback
 from callscribe.domain.jobs import Job, JobNumber
 from callscribe.domain.records import Change, delete
-from callscribe.domain.reports import PublicReport
 from callscribe.domain.task_facts import TaskType
 from callscribe.domain.task_marks import TASKS, DirtyTask, marks
 from callscribe.errors import Conflict, Unavailable
 from callscribe.ports import Deps
-from callscribe.services import jobs, known_files
+from callscribe.services import jobs
 from callscribe.services.leftovers import erase_contents
 
 __all__ = ["erase_contents", "erase_job"]
@@ -54,12 +53,21 @@ def _rows(deps: Deps, job: Job) -> list[Change]:
 def _own_rows(deps: Deps, job: Job) -> list[Change]:
     """The job, and what it is found by: while it is there, so are these."""
     number = deps.store.get(JobNumber, job.tenant_id, job.number)
-    is_report = job.task is not None and job.task.type is TaskType.REPORT
-    report = deps.store.get(PublicReport, job.id) if is_report else None
     numbers = [] if number is None else [delete(number)]
-    reports = [] if report is None else [delete(report)]
     gone = delete(job)
-    return [*numbers, *reports, *known_files.forgetting(deps, job), *marks(gone), gone]
+    return [*numbers, *_task_rows(deps, job), *marks(gone), gone]
+
+
+def _task_rows(deps: Deps, job: Job) -> list[Change]:
+    """What only a task is found by: its report's code, the digests of its file."""
+    if job.task is None:
+        return []
+    from callscribe.domain.reports import PublicReport  # late, both: APIs without tasks load this module, too
+    from callscribe.services import known_files
+
+    report = deps.store.get(PublicReport, job.id) if job.task.type is TaskType.REPORT else None
+    reports = [] if report is None else [delete(report)]
+    return [*reports, *known_files.forgetting(deps, job)]
 
 
 def _groups(rows: list[Change], own: list[Change]) -> list[list[Change]]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from callscribe import names
 from callscribe.domain.records import Change, delete, insert
-from callscribe.domain.work import POOL, WorkerSeen, WorkFigures
+from callscribe.domain.work import POOL, WorkerSeen
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.errors import Unavailable
 from callscribe.ports import Deps
 from callscribe.services.commits import committed

@@ -6,18 +6,17 @@ Its money moves in the same transactions: held when its length is known, settled
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from callscribe.domain import chats, transcripts
+from callscribe.domain import transcripts
 from callscribe.domain.callbacks import sign_body
-from callscribe.domain.chats import Chat
 from callscribe.domain.jobs import Job, JobState, move
 from callscribe.domain.records import Change, Step, insert, update
 from callscribe.domain.task_marks import marks
 from callscribe.domain.transcripts import Transcript
 from callscribe.errors import Failure, FailureCode, Unavailable
 from callscribe.ports import Deps
-from callscribe.services import accounts, callbacks, ledger, leftovers
+from callscribe.services import accounts, callbacks, leftovers
 from callscribe.services.callbacks import Renderer, Result
 from callscribe.services.commits import committed
 from callscribe.services.creation import (
@@ -34,9 +33,11 @@ from callscribe.services.creation import (
 from callscribe.services.failures import MESSAGES, note_failure
 from callscribe.services.finding import NoSuchJob, find, find_by_any_id
 from callscribe.services.links import open_result_link, result_link, result_token
-from callscribe.services.preparing import prepare
 
-__all__ = [  # how jobs are made, found, prepared and linked to is said in modules of their own, and found here
+if TYPE_CHECKING:
+    from callscribe.domain.chats import Chat
+
+__all__ = [  # how jobs are made, found and linked to is said in modules of their own, and found here
     "Beside",
     "Idempotency",
     "NewJob",
@@ -53,7 +54,6 @@ __all__ = [  # how jobs are made, found, prepared and linked to is said in modul
     "finish",
     "note_failure",
     "open_result_link",
-    "prepare",
     "price_for",
     "result_link",
     "result_token",
@@ -69,8 +69,10 @@ _TRIES = 5  # of a step that lost a race; each one reads again and decides again
 Ending = Callable[[Job], tuple[Change, Transcript | None]]
 
 
-def chat(deps: Deps, job: Job) -> Chat:
+def chat(deps: Deps, job: Job) -> "Chat":
     """The conversation of a completed job that `is_written`, as it came. Raises NotFound when there is none yet."""
+    from callscribe.domain import chats  # late: only tasks can be conversations, and every API loads this module
+
     return chats.from_json(deps.results.read(job.chat_key))
 
 
@@ -115,6 +117,8 @@ def start(deps: Deps, job: Job) -> bool:
 
 def _closing(deps: Deps, job: Job) -> list[Step]:
     """What ends the job's hold with it: only a transcript is paid for."""
+    from callscribe.services import ledger  # late: most APIs end no job, and every one loads this module
+
     hold = ledger.find_hold(deps, tenant_id=job.tenant_id, hold_id=job.id) if job.price else None
     if hold is None:
         return []

@@ -55,7 +55,7 @@ def _require_free(deps: Deps, known: KnownFile | None) -> None:
     if job is None or job.state in (JobState.FAILED, JobState.CANCELLED):
         return
     if not _is_abandoned(deps, job):
-        raise DuplicateFile("a task was made of this file before")
+        raise DuplicateFile(job.id, job.number)
     jobs.cancel(deps, tenant_id=job.tenant_id, job_id=job.id)
 
 

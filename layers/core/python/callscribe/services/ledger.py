@@ -7,7 +7,8 @@ its money too; `hold`, `settle` and `release` are such a transaction by themselv
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from callscribe.domain.credits import Account, Balance, Entry, EntryKind, Hold, HoldState, Price
+from callscribe.domain.credits import Balance, Entry, EntryKind, Hold, HoldState
+from callscribe.domain.prices import Account, Price
 from callscribe.domain.records import Adjustment, Step, insert, update
 from callscribe.errors import Conflict, Exhausted, InsufficientCredits, Invalid, NotFound, Unavailable
 from callscribe.ports import Deps

@@ -6,8 +6,8 @@ videos that there is no sound to be had.
 
 from callscribe.domain import chats, transcripts
 from callscribe.domain.audio import AudioFacts
-from callscribe.domain.credits import shown
 from callscribe.domain.jobs import Job, JobState, move
+from callscribe.domain.prices import shown
 from callscribe.domain.records import Step
 from callscribe.domain.task_facts import TaskType
 from callscribe.domain.task_marks import marks

@@ -5,10 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from callscribe.domain.accounts import Scope
+from callscribe.domain.call_facts import NOTHING_KNOWN, CallFacts
 from callscribe.domain.jobs import Job
 from callscribe.domain.recordings import MAX_ID_CHARACTERS, Recording, is_id
 from callscribe.domain.records import Change, delete, insert, update
-from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
 from callscribe.errors import Conflict, Invalid, NotFound, Unavailable
 from callscribe.ports import Deps
 from callscribe.services import accounts, jobs

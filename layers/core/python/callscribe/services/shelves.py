@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from callscribe.domain.records import Change, Record, insert, update
 from callscribe.domain.shelves import Shelf
-from callscribe.domain.texts import lines, one_line
+from callscribe.domain.texts import is_blank, lines, one_line
 from callscribe.errors import Invalid, NotFound, Unavailable
 from callscribe.ports import Deps
 from callscribe.services.commits import committed, pause_s
@@ -86,9 +86,9 @@ def page_of(found: Sequence[T], page: int, per_page: int) -> list[T]:
 
 
 def required(field: str, given: str, *, most: int = MAX_NAME_CHARACTERS) -> str:
-    """A text of one line without the blanks round it. Raises Invalid for an empty one, and one that is too long."""
+    """A text of one line without the blanks round it. Raises Invalid for one that shows nothing, or is too long."""
     text = one_line(given)
-    if not text:
+    if is_blank(text):
         raise Invalid(field, "must not be empty")
     return at_most(field, text, most)
 

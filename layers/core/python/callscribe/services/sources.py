@@ -8,7 +8,7 @@ from callscribe.domain.accounts import Tenant
 from callscribe.domain.jobs import Job, JobState
 from callscribe.errors import FailureCode, Invalid, JobFailed, NotFound, OutboundFailed, OutboundRefused, TooLarge
 from callscribe.ports import Deps
-from callscribe.services import jobs, leftovers, videos
+from callscribe.services import jobs, leftovers
 from callscribe.services.callbacks import Renderer
 from callscribe.services.jobs import NoSuchJob, Source
 from callscribe.services.scratch import scratch_folder
@@ -88,6 +88,8 @@ def _bring(deps: Deps, job: Job, source: Source) -> None:
         _download(deps, job, source.url, max_bytes)
         return
     if source.video is not None:
+        from callscribe.services import videos  # late: few sources are videos, and APIs load this module
+
         videos.order(deps, job, source.video, max_bytes=max_bytes)  # its sound, or a refusal, comes as an upload does
         return
     try:

@@ -1,7 +1,7 @@
 """Tariffs of tenants: which one somebody has, what is left of it, and how somebody gets one."""
 
 from callscribe.domain.accounts import Tenant
-from callscribe.domain.credits import Account
+from callscribe.domain.prices import Account
 from callscribe.domain.records import Step, update
 from callscribe.domain.tariffs import ACCOUNTS, DAY_MS, MOST_DAYS, Subscription, Tariff
 from callscribe.errors import Conflict, Exhausted, Invalid, NoTariff, NotFound, Unavailable

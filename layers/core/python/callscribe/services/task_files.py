@@ -9,9 +9,9 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from callscribe.domain.audio import AudioFacts
-from callscribe.domain.credits import Price
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.known_files import digest_of_content, digest_of_name
+from callscribe.domain.prices import Price
 from callscribe.domain.task_facts import TaskType
 from callscribe.domain.texts import one_line
 from callscribe.errors import OutboundFailed, TooSlow, Unavailable

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from callscribe.domain.credits import Account, Price
+from callscribe.domain.call_facts import CallFacts, Direction
 from callscribe.domain.jobs import Job
+from callscribe.domain.prices import Account, Price
 from callscribe.domain.records import Step
-from callscribe.domain.roles import CallFacts, Direction
 from callscribe.domain.task_facts import TaskFacts, TaskType
 from callscribe.errors import (
     CallscribeError,
@@ -27,7 +27,8 @@ from callscribe.services.commits import pause_s
 from callscribe.services.creation import Beside, Idempotency, NewJob, Source, nothing_beside
 
 DIALECT: Final = "transcripto"
-NOBODY_NAMED: Final = "global"  # the operator of a task that names none
+NOBODY_NAMED: Final = "global"  # the operator of a call or a chat that names none
+MAX_FILE_NAME_CHARACTERS: Final = 255  # of those that a task shows
 ACCOUNTS: Final = {
     TaskType.CALL: Account.CALL_SECONDS,
     TaskType.AUDIO: Account.AUDIO_SECONDS,
@@ -43,13 +44,15 @@ _TRIES: Final = 30  # against others who pay from the same account at the same m
 class NewTask:
     """What a client says about a task; see `TaskFacts`. `language`: BCP 47, None where the engine is to decide.
 
+    `file_name`: all of it; the task shows its first MAX_FILE_NAME_CHARACTERS. `operator_name`: None where there is no
+    operator at all.
     `unique_content`: refuse a file of which a task was made before that also asked for it (our extension to T-A12).
     `idempotency`: the same key gives the same task, whatever has changed since it was made.
     """
 
     type: TaskType
     file_name: str | None = None
-    operator_name: str = NOBODY_NAMED
+    operator_name: str | None = NOBODY_NAMED
     client_id: str | None = None
     direction: Direction | None = None
     call_date: str | None = None
@@ -85,7 +88,7 @@ def job_of(deps: Deps, new: NewTask, *, source: Source | None = None, known_file
     """The job that does a task of sound."""
     facts = TaskFacts(
         type=new.type,
-        file_name=new.file_name,
+        file_name=None if new.file_name is None else new.file_name[:MAX_FILE_NAME_CHARACTERS].rstrip(),
         operator_name=new.operator_name,
         client_id=new.client_id,
         call_date=new.call_date,

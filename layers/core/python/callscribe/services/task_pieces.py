@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Final
 
 from callscribe.domain import chats
+from callscribe.domain.call_facts import CallFacts
 from callscribe.domain.chats import Chat
-from callscribe.domain.credits import Account
 from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.prices import Account
 from callscribe.domain.records import Step, insert
 from callscribe.domain.reports import PublicReport
-from callscribe.domain.roles import CallFacts
 from callscribe.domain.task_facts import TaskFacts, TaskType
 from callscribe.errors import Invalid
 from callscribe.ports import Deps

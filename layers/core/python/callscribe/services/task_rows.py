@@ -1,5 +1,6 @@
 """Jobs as the rows of a list of tasks."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,6 +13,8 @@ from callscribe.domain.tasks import MOST_INTEGER, TaskRow, TaskStatus, TaskType,
 from callscribe.errors import NotFound
 from callscribe.ports import Deps
 from callscribe.services import jobs
+
+log = logging.getLogger(__name__)
 
 STATUSES: Final = {
     JobState.AWAITING_UPLOAD: TaskStatus.PENDING,
@@ -67,7 +70,7 @@ def length_min(job: Job) -> float:
 
 def words_of(deps: Deps, job: Job) -> str:
     """What is searched by words: the text of the transcript, or of the chat, its first MOST_WORDS characters; nothing
-    before there is one and after it is gone.
+    before there is one and after it is gone. One that cannot be read is told in the log, and costs its own words alone.
     """
     if job.state is not JobState.COMPLETED:
         return ""
@@ -75,6 +78,9 @@ def words_of(deps: Deps, job: Job) -> str:
         said = jobs.chat(deps, job) if job.is_written else jobs.transcript(deps, job)
         return said.text[:MOST_WORDS]
     except NotFound:
+        return ""
+    except ValueError:
+        log.exception("job %s: what was said cannot be read, and is not searched", job.id)
         return ""
 
 

@@ -82,8 +82,7 @@ def fetch(site: VideoSite, wanted: Order, put: Put) -> str | None:
 
 def refusal(message: str) -> bytes:
     """The document that stands in place of sound, at most MAX_REFUSAL_BYTES long."""
-    text = "".join(filter(str.isprintable, " ".join(message.split())))
-    return json.dumps({_REFUSAL: text[:MAX_REASON_CHARACTERS]}, ensure_ascii=False).encode()
+    return json.dumps({_REFUSAL: _reason(message)}, ensure_ascii=False).encode()
 
 
 def read_refusal(body: bytes) -> str | None:
@@ -95,4 +94,10 @@ def read_refusal(body: bytes) -> str | None:
     except (ValueError, RecursionError):
         return None
     message = document.get(_REFUSAL) if len(document) == 1 else None
-    return message[:MAX_REASON_CHARACTERS] if isinstance(message, str) else None
+    return _reason(message) if isinstance(message, str) else None
+
+
+def _reason(message: str) -> str:
+    """One short line that can be printed, whatever a site has said, or somebody else who held the URL."""
+    text = "".join(filter(str.isprintable, " ".join(message.split())))
+    return text[:MAX_REASON_CHARACTERS].strip() or "the site gave no reason"

@@ -8,7 +8,7 @@ from callscribe.domain import transcripts
 from callscribe.domain.accounts import Tenant
 from callscribe.domain.jobs import Job, JobState
 from callscribe.domain.records import update
-from callscribe.domain.work import WorkFigures
+from callscribe.domain.work_figures import WorkFigures
 from callscribe.errors import Conflict, FailureCode, JobFailed
 from callscribe.ports import Deps, Transcriber, TranscriptionOptions, WorkMessage
 from callscribe.services import jobs, leftovers

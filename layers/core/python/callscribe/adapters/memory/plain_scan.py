@@ -1,13 +1,10 @@
 """Tasks found as everybody would at first: look at each of them in Python. What the index must agree with, and beat."""
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 
+from callscribe.domain.searching import phrases, searched
 from callscribe.domain.tasks import Criteria, TaskRow, folded
-
-_WORD = re.compile(r"[^\W_]+")
 
 
 def scan(candidates: Iterable[TaskRow], wanted: Criteria) -> list[TaskRow]:
@@ -37,7 +34,7 @@ def _ranges_fit(row: TaskRow, wanted: Criteria) -> bool:
         (wanted.satisfaction, row.satisfaction),
         (wanted.politeness, row.politeness),
         (wanted.length_min, row.length_min),
-        (wanted.called, row.call_at_ms),
+        (wanted.moment_ms, row.moment_ms),
     )
     return all(not limits or (value is not None and value in limits) for limits, value in ranges)
 
@@ -55,17 +52,10 @@ def _lists_fit(row: TaskRow, wanted: Criteria) -> bool:
 
 
 def _words_fit(row: TaskRow, wanted: Criteria) -> bool:
-    phrases = [phrase for phrase in map(_plain, (wanted.words or "").split()) if phrase]
-    if not phrases:
+    if not wanted.words:
         return True
-    said = f" {_plain(row.words)} "
-    return all(f" {phrase} " in said for phrase in phrases)
-
-
-def _plain(text: str) -> str:
-    """Words in lower case without accents, single spaces between them."""
-    bare = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
-    return " ".join(_WORD.findall(bare.lower()))
+    said = f" {searched(row.words)} "
+    return all(f" {phrase} " in said for phrase in phrases(wanted.words))
 
 
 def _folded(texts: Iterable[str]) -> set[str]:

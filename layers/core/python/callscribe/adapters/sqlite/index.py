@@ -9,9 +9,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 from callscribe import names
 from callscribe.adapters.sqlite import lists
@@ -46,12 +46,13 @@ class _Copy:
 class SqliteTaskIndex:
     """`ports.TaskIndex`. Copies are kept in `folder` by their ETag, the least used ones go first.
 
+    Without one it makes a folder of its own when it first needs it, which goes with the index, or with the process.
     One question of a tenant at a time: a copy is one connection. `close` gives all of them back.
     """
 
-    def __init__(self, files: IndexFiles, folder: Path) -> None:
+    def __init__(self, files: IndexFiles, folder: Path | None = None) -> None:
         self._files = files
-        self._folder = folder
+        self._kept_in = folder
         self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # by tenant
         self._lock = threading.Lock()  # of what follows; held for moments
         self._asking: set[str] = set()  # tenants, whose copies are in use
@@ -94,6 +95,7 @@ class SqliteTaskIndex:
             if draft.etag is None:
                 return
             with MonthFile(draft.path) as file:
+                file.require_sound()
                 had_words = file.drop_words()
             if had_words:
                 self._replace(draft)
@@ -102,13 +104,13 @@ class SqliteTaskIndex:
         """See `ports.TaskIndex.rewrite`."""
         with self._draft(tenant_id, month) as draft:
             kept, buried = _content(draft.path)
-            draft.path.unlink(missing_ok=True)
-            with MonthFile(draft.path) as file:
+            anew = replace(draft, path=draft.path.with_name("anew"))  # beside a broken one journals may be left
+            with MonthFile(anew.path) as file:
                 file.put(rows, gone={**buried, **gone})
                 now = {**file.versions(), **file.gone()}
             if any(now.get(task_id, -1) < version for task_id, version in kept.items()):
                 raise Conflict(f"{draft.key} holds something newer")
-            self._replace(draft)
+            self._replace(anew)
 
     def versions(self, tenant_id: str, month: str) -> dict[int, int]:
         """See `ports.TaskIndex.versions`."""
@@ -124,6 +126,13 @@ class SqliteTaskIndex:
         with self._lock:
             while self._copies:
                 self._copies.popitem()[1].remove()
+
+    def _folder(self) -> Path:
+        with self._lock:
+            if self._kept_in is None:
+                self._kept_in = Path(tempfile.mkdtemp(prefix="index-"))
+                finalize(self, shutil.rmtree, self._kept_in, ignore_errors=True)
+            return self._kept_in
 
     @contextmanager
     def _asked(self, tenant_id: str, unwritten: Callable[[], Unwritten]) -> Iterator[tuple[list[MonthFile], Unwritten]]:
@@ -197,7 +206,7 @@ class SqliteTaskIndex:
             return copy
 
     def _fetched(self, tenant_id: str, key: str) -> _Copy | None:
-        path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{_SUFFIX}"
+        path = self._folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{_SUFFIX}"
         etag = self._files.fetch(key, path)
         if etag is None:
             return None
@@ -238,7 +247,7 @@ class SqliteTaskIndex:
     @contextmanager
     def _draft(self, tenant_id: str, month: str) -> Iterator["_Draft"]:
         """A copy of its own to write to."""
-        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        folder = Path(tempfile.mkdtemp(dir=self._folder()))
         try:
             key, path = _key(tenant_id, month), folder / "draft"
             yield _Draft(key, path, self._files.fetch(key, path))
@@ -271,6 +280,7 @@ def _content(path: Path) -> tuple[dict[int, int], dict[int, int]]:
     """The versions of a file's tasks, and of those that are gone; nothing of a file that cannot be read."""
     try:
         with MonthFile(path) as file:
+            file.require_sound()
             return file.versions(), file.gone()
     except Damaged:
         return {}, {}

@@ -1,9 +1,10 @@
 """One file of the index: the tasks that a tenant made in one month.
 
-A task's words stand in a contentless full-text index under a number of their own. Such an index forgets only what it
-is told again; the words of a task that went, or was changed, are therefore read from the index itself. Of a task that
-went the version stays, so that nobody who comes late with an older one brings it back. A task that said nothing
-stands in it nowhere.
+A task's words stand in a contentless full-text index under a number of their own. What a word is has been decided
+before they come there (`domain.searching`): the tokenizer, `ascii`, has nothing left to do but to split at spaces. Such
+an index forgets only what it is told again; the words of a task that went, or was changed, are therefore read from the
+index itself. Of a task that went the version stays, so that nobody who comes late with an older one brings it back. A
+task that said nothing stands in it nowhere.
 """
 
 import hashlib
@@ -16,35 +17,55 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from callscribe.adapters.sqlite import query
-from callscribe.adapters.sqlite.trouble import Damaged, told_apart
-from callscribe.domain.tasks import DAY_MS, EVERYTHING, LABELS, Criteria, TaskRow, TaskStatus, TaskType, folded
+from callscribe.adapters.sqlite.trouble import Damaged, made_out, told_apart
+from callscribe.domain.searching import searched
+from callscribe.domain.tasks import (
+    DAY_MS,
+    EVERYTHING,
+    LABELS,
+    Criteria,
+    TaskRow,
+    TaskStatus,
+    TaskType,
+    day_name,
+    folded,
+    month_of,
+)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # counts up when the tables change, or what stands in them for the same task
 NOTHING: Final[Mapping[int, int]] = {}
 _LABEL_COLUMNS = tuple(f"{label}_id" for label in LABELS)
 # What criteria ask for stands in narrow rows, so that a query reads little; what is only shown, beside them.
 _ASKED = (
-    *("id", "type", "status", "updated_at_ms", "call_at_ms", "call_type", "length_min"),
+    *("id", "type", "status", "updated_at_ms", "call_type", "length_min"),
     *("satisfaction", "politeness", "script_alignment"),
     *_LABEL_COLUMNS,
 )
 _SHOWN = (
-    *("code", "created_at_ms", "version", "file_name", "operator_name", "call_date"),
+    *("code", "created_at_ms", "version", "file_name", "operator_name", "call_at_ms", "call_date"),
     *("error_message", "directory_id", "report_type"),
 )
-_WORDS = f"CREATE VIRTUAL TABLE words USING fts5(said, content='', tokenize='{query.TOKENIZER}')"
+_TEXTS: Final = frozenset(
+    {
+        *("type", "status", "call_type", "code", "file_name", "operator_name"),
+        *("call_date", "error_message", "report_type", "tags_json", "answers_json"),
+    }
+)
+_NEVER_NULL: Final = ("code", "created_at_ms", "updated_at_ms", "version", "length_min")
+_WORDS = "CREATE VIRTUAL TABLE words USING fts5(said, content='', tokenize='ascii')"
 _NO_WORDS: Final = 0  # in place of a words_row, which are counted from 1
 _SCHEMA = f"""
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY, type TEXT NOT NULL, status TEXT NOT NULL, updated_at_ms INTEGER NOT NULL,
-    call_at_ms INTEGER, call_type TEXT, length_min REAL NOT NULL, satisfaction INTEGER, politeness INTEGER,
+    moment_ms INTEGER NOT NULL, call_type TEXT, length_min REAL NOT NULL, satisfaction INTEGER, politeness INTEGER,
     script_alignment REAL, {", ".join(f"{column} INTEGER" for column in _LABEL_COLUMNS)},
     operator_folded TEXT, words_row INTEGER NOT NULL
 );
 CREATE INDEX tasks_by_change ON tasks (updated_at_ms, id);
 CREATE TABLE shown (
     id INTEGER PRIMARY KEY, code TEXT NOT NULL, created_at_ms INTEGER NOT NULL, version INTEGER NOT NULL,
-    file_name TEXT, operator_name TEXT, call_date TEXT, error_message TEXT, directory_id INTEGER, report_type TEXT,
+    file_name TEXT, operator_name TEXT, call_at_ms INTEGER, call_date TEXT, error_message TEXT, directory_id INTEGER,
+    report_type TEXT,
     tags_json TEXT NOT NULL, answers_json TEXT NOT NULL, words_digest BLOB NOT NULL
 );
 CREATE INDEX shown_by_code ON shown (code);
@@ -62,7 +83,7 @@ INSERT INTO counters VALUES (0);
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 
-_ASKED_COLUMNS = (*_ASKED, "operator_folded", "words_row")
+_ASKED_COLUMNS = (*_ASKED, "moment_ms", "operator_folded", "words_row")
 _SHOWN_COLUMNS = ("id", *_SHOWN, "tags_json", "answers_json", "words_digest")
 _READ = (*_ASKED, *_SHOWN, "tags_json", "answers_json")
 _KNOWN = """
@@ -74,14 +95,10 @@ _ERASED = """
 CREATE TEMP TABLE erased AS SELECT doc, group_concat(term, ' ') AS said FROM temp.said
 WHERE doc BETWEEN ? AND ? AND doc IN (SELECT value FROM json_each(?)) GROUP BY doc
 """
-_EPOCH_JULIAN_DAY: Final = 2_440_587.5  # of 1970-01-01, at midnight
 # The same days as `TaskRow.day`: whole ones, rounded down before 1970 as well.
 _DAYS = f"""
-SELECT coalesce(day_given, (moment - iif(moment < 0, {DAY_MS - 1}, 0)) / {DAY_MS}) AS day, count(*) FROM (
-    SELECT CAST(julianday(call_date) - {_EPOCH_JULIAN_DAY} AS INTEGER) AS day_given,
-        coalesce(call_at_ms, created_at_ms) AS moment
-    FROM tasks t JOIN shown USING (id) WHERE type = ? AND {{}}
-) GROUP BY day
+SELECT (moment_ms - iif(moment_ms < 0, {DAY_MS - 1}, 0)) / {DAY_MS} AS day, count(*)
+FROM tasks t WHERE type = ? AND {{}} GROUP BY day
 """
 
 _Values = Sequence[Any] | Mapping[str, Any]  # of placeholders, as sqlite3 takes them
@@ -116,7 +133,8 @@ class MonthFile:
             )
             if is_new:
                 self._database.executescript(_SCHEMA)
-        if (version := self._one("PRAGMA user_version")) != SCHEMA_VERSION:
+        version = self._one("PRAGMA user_version")
+        if self._path is not None and version != SCHEMA_VERSION:
             raise Damaged(self._path, f"an index file of version {version}, not {SCHEMA_VERSION}: rebuild it")
 
     def __enter__(self) -> Self:
@@ -162,41 +180,52 @@ class MonthFile:
         where = _where(criteria, hidden)
         if criteria != EVERYTHING:  # whoever counts them must look at all of them: once is enough
             found = self._all(f"SELECT updated_at_ms, id FROM tasks t WHERE {where.sql}", where.values)
-            places = sorted(found, reverse=True)
-            return len(places), places[:limit]
+            with made_out(self._path):
+                places = _whole(sorted(found, reverse=True)[:limit])
+            return len(found), places
         sql = f"SELECT updated_at_ms, id FROM tasks t WHERE {where.sql} ORDER BY updated_at_ms DESC, id DESC LIMIT ?"
         total = self._one(f"SELECT count(*) FROM tasks t WHERE {where.sql}", *where.values)
-        return int(total), self._all(sql, (*where.values, limit))
+        return int(total), self._numbers(sql, (*where.values, limit))
 
     def highest(self, hidden: Collection[int] = (), *, limit: int) -> list[int]:
         """The highest ids of tasks, those that are hidden left out."""
         where = _where(EVERYTHING, hidden)
         sql = f"SELECT id FROM tasks t WHERE {where.sql} ORDER BY id DESC LIMIT ?"
-        return [task_id for (task_id,) in self._all(sql, (*where.values, limit))]
+        return [task_id for (task_id,) in self._numbers(sql, (*where.values, limit))]
 
     def days(self, hidden: Collection[int] = ()) -> dict[int, int]:
         """How many calls there were on each day, counted from 1970-01-01, those with a hidden id left out."""
         where = _where(EVERYTHING, hidden)
-        return dict(self._all(_DAYS.format(where.sql), (TaskType.CALL, *where.values)))
+        found = dict(self._numbers(_DAYS.format(where.sql), (TaskType.CALL, *where.values)))
+        with made_out(self._path):
+            list(map(day_name, found))
+        return found
 
     def rows(self, ids: Collection[int]) -> dict[int, TaskRow]:
-        """The tasks of these ids, without their words."""
+        """The tasks of these ids, all of which are in it, without their words."""
         wanted = "t.id IN (SELECT value FROM json_each(?))"
         sql = f"SELECT {', '.join(_READ)} FROM tasks t JOIN shown USING (id) WHERE {wanted}"
         found = self._all(sql, (json.dumps(list(ids)),))
-        return {values[0]: _restored(values) for values in found}
+        with made_out(self._path):
+            known = {values[0]: _restored(values) for values in found}
+            return {task_id: known[task_id] for task_id in ids}
+
+    def require_sound(self) -> None:
+        """Look at all of it. Raises Damaged where its pages, indexes and rows do not fit together."""
+        if self._path is not None and self._all("PRAGMA integrity_check(1)") != [("ok",)]:
+            raise Damaged(self._path, "what is in it does not fit together")
 
     def versions(self) -> dict[int, int]:
         """The version of every task in it, by id."""
-        return dict(self._all("SELECT id, version FROM shown"))
+        return dict(self._numbers("SELECT id, version FROM shown"))
 
     def gone(self) -> dict[int, int]:
         """Since which version each task is gone that once was in it, by id."""
-        return dict(self._all("SELECT id, version FROM gone"))
+        return dict(self._numbers("SELECT id, version FROM gone"))
 
     def known(self, ids: Collection[int]) -> dict[int, int]:
         """The versions of those of these tasks that are, or were, in it."""
-        return dict(self._all(_KNOWN, {"ids": json.dumps(list(ids))})) if ids else {}
+        return dict(self._numbers(_KNOWN, {"ids": json.dumps(list(ids))})) if ids else {}
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -242,10 +271,13 @@ class MonthFile:
 
     def _stands(self, task_id: int) -> tuple[int, bytes | None, int | None]:
         """A task's version (-1 for none), and the digest and number of its words; neither of one that is gone."""
-        sql = "SELECT version, words_digest, words_row FROM shown JOIN tasks USING (id) WHERE id = ?"
+        sql = "SELECT version, words_row, words_digest FROM shown JOIN tasks USING (id) WHERE id = ?"
         found = self._database.execute(sql, (task_id,)).fetchone()
         gone = self._database.execute("SELECT version FROM gone WHERE id = ?", (task_id,)).fetchone()
-        return found or (*(gone or (-1,)), None, None)
+        version, words_row, digest = found or (*(gone or (-1,)), None, None)
+        with made_out(self._path):
+            _whole([(version,), (words_row,)] if found else [(version,)])
+        return version, digest, words_row
 
     def _erase_words(self, words_rows: Collection[int]) -> None:
         """Leave no trace of them: whoever deletes a task deletes what was said.
@@ -267,18 +299,32 @@ class MonthFile:
             self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (task_id,))
 
     def _add_words(self, words: str) -> int:
-        if not words:
+        if not (said := searched(words)):
             return _NO_WORDS
-        words_row = int(self._one("UPDATE counters SET words_row = words_row + 1 RETURNING words_row"))
-        self._database.execute("INSERT INTO words (rowid, said) VALUES (?, ?)", (words_row, words))
-        return words_row
+        counted = self._numbers("UPDATE counters SET words_row = words_row + 1 RETURNING words_row")
+        with made_out(self._path):
+            ((words_row,),) = counted
+        self._database.execute("INSERT INTO words (rowid, said) VALUES (?, ?)", (words_row, said))
+        return int(words_row)
 
     def _one(self, sql: str, *values: object) -> Any:
         return self._all(sql, values)[0][0]
 
+    def _numbers(self, sql: str, values: _Values = ()) -> list[Any]:
+        found = self._all(sql, values)
+        with made_out(self._path):
+            return _whole(found)
+
     def _all(self, sql: str, values: _Values = ()) -> list[Any]:
         with told_apart(self._path):
             return self._database.execute(sql, values).fetchall()
+
+
+def _whole(rows: list[Any]) -> list[Any]:
+    """The same rows. Raises TypeError where something in them is no whole number."""
+    if not all(type(value) is int for row in rows for value in row):
+        raise TypeError("no whole number")
+    return rows
 
 
 def _digest(words: str) -> bytes:
@@ -297,6 +343,7 @@ def _asked(row: TaskRow) -> Iterator[object]:
     plain = _ASKED[: -len(_LABEL_COLUMNS)]
     yield from (getattr(row, name) for name in plain)
     yield from (row.labels.get(label) for label in LABELS)
+    yield row.moment_ms
     yield None if row.operator_name is None else folded(row.operator_name)
 
 
@@ -309,7 +356,9 @@ def _shown(row: TaskRow) -> Iterator[object]:
 
 
 def _restored(values: tuple[Any, ...]) -> TaskRow:
+    """Raises ValueError, TypeError and the like for what was no row of ours."""
     known = dict(zip(_READ, values, strict=True))
+    _require_types(known)
     ids = {label: known.pop(f"{label}_id") for label in LABELS}
     tags, answers = json.loads(known.pop("tags_json")), json.loads(known.pop("answers_json"))
     return TaskRow(
@@ -318,3 +367,12 @@ def _restored(values: tuple[Any, ...]) -> TaskRow:
         tags=tuple(tags),
         answers=tuple((question, answer) for question, answer in answers),
     )
+
+
+def _require_types(known: Mapping[str, Any]) -> None:
+    for name, value in known.items():
+        missing = value is None and name in _NEVER_NULL
+        if missing or not isinstance(value, str | None if name in _TEXTS else int | float | None):
+            raise TypeError(name)
+    month_of(known["created_at_ms"])
+    month_of(known["updated_at_ms"])

@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from callscribe.domain.searching import phrases
 from callscribe.domain.tasks import LABELS, MOST_INTEGER, Criteria, Range, folded, storable
-
-TOKENIZER = "unicode61 remove_diacritics 2"
 
 
 @dataclass(slots=True)
@@ -50,7 +49,7 @@ def where(criteria: Criteria) -> Where:
     for label in LABELS:
         found.one_of(f"t.{label}_id", criteria.labels.get(label, ()))
     found.one_of("t.politeness", criteria.politenesses)
-    found.within("t.call_at_ms", criteria.called)
+    found.within("t.moment_ms", criteria.moment_ms)
     for column in ("script_alignment", "satisfaction", "politeness", "length_min"):
         found.within(f"t.{column}", getattr(criteria, column))
     if operator := folded(criteria.operator or ""):
@@ -80,10 +79,9 @@ def _add_answers(found: Where, criteria: Criteria) -> None:
 
 
 def _add_words(found: Where, criteria: Criteria) -> None:
-    """Each word is quoted, so that none is an operator; what has no letter and no digit, such as "!!", asks nothing."""
-    wanted = [word for word in (criteria.words or "").split() if any(letter.isalnum() for letter in word)]
-    if wanted:
-        match = " ".join('"{}"'.format(word.replace('"', '""')) for word in wanted)
+    """Each phrase is quoted, so that none is an operator; it has no quotation mark itself."""
+    if wanted := phrases(criteria.words or ""):
+        match = " ".join(f'"{phrase}"' for phrase in wanted)
         found.add("t.words_row IN (SELECT rowid FROM words WHERE words MATCH ?)", match)
 
 

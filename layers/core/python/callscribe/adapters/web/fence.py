@@ -6,7 +6,7 @@ in C connects by itself is not seen: none is among those that the fetcher of vid
 """
 
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 from callscribe.adapters.web.guard import LOOPBACK, Rule, check_address
 from callscribe.errors import OutboundRefused
@@ -20,15 +20,19 @@ _STARTING = frozenset(
 class NotPublic(PermissionError):
     """A connection was refused; an OSError, so that any library takes it for one that failed."""
 
+    WORDS: ClassVar[str] = "the address is not public"
+
+    def __init__(self) -> None:
+        super().__init__(self.WORDS)
+
 
 class Fence:
     """Lets this process connect to public addresses, or (`loopback_port`) to that one port of 127.0.0.1 only.
 
-    `programs` are the only ones that it may start. `refused` tells whether a connection was refused.
+    `programs` are the only ones that it may start.
     """
 
     def __init__(self, *, loopback_port: int | None = None, programs: frozenset[str] = frozenset()) -> None:
-        self.refused = False
         self._loopback_port = loopback_port
         self._programs = programs
 
@@ -38,8 +42,7 @@ class Fence:
 
     def _judge(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in _CONNECTING and not self._may_connect(arguments[1]):
-            self.refused = True
-            raise NotPublic("the address is not public")
+            raise NotPublic
         is_other = event == "subprocess.Popen" and str(arguments[0]) not in self._programs
         if is_other or event in _STARTING:
             raise PermissionError("no other program is started")

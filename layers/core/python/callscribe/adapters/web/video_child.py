@@ -2,6 +2,10 @@
 
 It reports by one line of JSON on its output: `{}` for sound that is there, else the kind of failure and a message. It
 lives for as long as its input is open.
+
+The one program that it starts is deno, which runs what YouTube's players need, and lets a script reach neither network
+nor files. The fence does not see what another program connects to, and the permissions of node, which yt-dlp could use
+as well, let scripts reach any address: without deno there is less that YouTube gives, and no other runtime.
 """
 
 import contextlib
@@ -19,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from callscribe.adapters.web.fence import Fence, not_public
+from callscribe.adapters.web.fence import Fence, NotPublic, not_public
 from callscribe.errors import OutboundFailed, OutboundRefused
 
 MEDIA = "media"  # the file, in the working folder
@@ -28,7 +32,7 @@ _SOCKET_TIMEOUT_S = 20
 _RETRIES = 2
 _SITES = (r"youtube", r"vk", r"tiktok", r"vm\.tiktok")  # yt-dlp's names of what it knows; whole names
 _OWN = (r"generic",)  # takes any page: for a laptop's own server only
-_RUNTIMES = ("deno", "node")  # what YouTube's players need; the better one first
+_RUNTIME = "deno"
 # Files of one piece before lists of pieces, whose container may be one that we do not open; small pictures.
 _FORMATS = (
     "bestaudio[protocol!*=m3u8]/best[protocol!*=m3u8][height<=?480]/best[protocol!*=m3u8]"
@@ -110,7 +114,7 @@ def options(request: Request, runtimes: Mapping[str, str], listener: Listener) -
     }
 
 
-def fetched(request: Request, runtimes: Mapping[str, str], fence: Fence) -> None:
+def fetched(request: Request, runtimes: Mapping[str, str]) -> None:
     """Fetch the sound into MEDIA. Raises OutboundRefused and OutboundFailed."""
     from yt_dlp import YoutubeDL
     from yt_dlp.globals import plugin_dirs
@@ -124,7 +128,7 @@ def fetched(request: Request, runtimes: Mapping[str, str], fence: Fence) -> None
             _require_one(found)
             downloader.process_ie_result(found, download=True)
     except (YoutubeDLError, OSError) as error:
-        if fence.refused:
+        if _led_inside(error):
             raise not_public() from error
         if _is_full(request):
             raise too_large(request.max_bytes) from error
@@ -180,6 +184,22 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = (inner[1] if isinstance(inner, tuple) else None) or getattr(error, "cause", None)
 
 
+def _led_inside(error: BaseException) -> bool:
+    """Whether it failed because the fence refused a connection; of a download that was tried again words are left."""
+    return NotPublic.WORDS in str(error) or any(isinstance(cause, NotPublic) for cause in _all_causes(error))
+
+
+def _all_causes(error: BaseException) -> Iterator[BaseException]:
+    """What `_causes` tells, and what each of these was raised from: libraries below yt-dlp wrap errors once more."""
+    left, seen = [error], set[int]()
+    while left:
+        for one in _causes(left.pop()):
+            if id(one) not in seen:
+                seen.add(id(one))
+                yield one
+                left += filter(None, (one.__cause__, one.__context__))
+
+
 def reason_of(text: str) -> str:
     """The site's words, without addresses and what is said to people at yt-dlp's command line."""
     plain = _BEFORE_REASON.sub("", " ".join(_ESCAPES.sub("", text).split()))
@@ -188,9 +208,10 @@ def reason_of(text: str) -> str:
     return told[:_MAX_CHARACTERS] or "it gave no reason"
 
 
-def _runtimes() -> dict[str, str]:
-    found = {name: shutil.which(name) for name in _RUNTIMES}
-    return {name: path for name, path in found.items() if path}
+def runtimes_here() -> dict[str, str]:
+    """The JavaScript runtimes that may be used, by name and path: deno, where it is installed."""
+    path = shutil.which(_RUNTIME)
+    return {_RUNTIME: path} if path else {}
 
 
 def _confine(max_bytes: int) -> None:
@@ -215,13 +236,13 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     _end_with_parent()
     request = Request(**json.loads(sys.argv[1]))
-    runtimes = _runtimes()
+    runtimes = runtimes_here()
     _confine(request.max_bytes)
     fence = Fence(loopback_port=request.loopback_port, programs=frozenset(runtimes.values()))
     fence.put_up()
     told: dict[str, str] = {}
     try:
-        fetched(request, runtimes, fence)
+        fetched(request, runtimes)
     except OutboundFailed as error:
         told = {"kind": error.kind, "message": str(error)}
     except OutboundRefused as error:

@@ -12,9 +12,10 @@ from callscribe import names
 from callscribe.dialects.front import BodyTooLong, MethodNotAllowed, UnknownPath
 from callscribe.domain.audio import AudioLimits
 from callscribe.domain.clarity import clear_text, collapse
-from callscribe.domain.credits import Account
 from callscribe.domain.jobs import Job
+from callscribe.domain.prices import Account
 from callscribe.domain.roles import Role, Roles
+from callscribe.domain.texts import is_blank
 from callscribe.domain.transcripts import Transcript
 from callscribe.errors import (
     CallscribeError,
@@ -25,7 +26,7 @@ from callscribe.errors import (
     Unauthenticated,
     Unavailable,
 )
-from callscribe.exports.text import clean, is_blank
+from callscribe.exports.text import clean
 from callscribe.ports import Settings
 from callscribe.services.callbacks import BodySigner, Result
 

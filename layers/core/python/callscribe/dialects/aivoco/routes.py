@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from callscribe.dialects import answers
 from callscribe.dialects.aivoco import DIALECT, mapping
@@ -29,11 +28,12 @@ from callscribe.dialects.aivoco.schemas import (
 )
 from callscribe.dialects.answers import json_response
 from callscribe.dialects.front import Access, Call, Front, Malformed, credentials, header, strict_json
+from callscribe.dialects.routing import Router, new_resolver
 from callscribe.domain import roles
 from callscribe.domain.accounts import Scope
-from callscribe.domain.credits import Account
+from callscribe.domain.call_facts import NOTHING_KNOWN, CallFacts
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
+from callscribe.domain.prices import Account
 from callscribe.errors import (
     CallscribeError,
     FailureCode,
@@ -107,8 +107,7 @@ def build(deps: Deps, *, pace: Pace = Pace()) -> Front:  # noqa: B008 - a frozen
 
 def resolver(deps: Deps, pace: Pace) -> APIGatewayHttpResolver:
     """The router behind the front: it takes what the front has let in."""
-    # Debugging, which an environment variable could switch on, prints whole events, keys and all.
-    app = APIGatewayHttpResolver(enable_validation=True, json_body_deserializer=strict_json, debug=False)
+    app = new_resolver(strict_json)
     app.include_router(_transcribe_routes(deps, pace))
     app.include_router(
         answers.document_routes(
@@ -125,7 +124,7 @@ def resolver(deps: Deps, pace: Pace) -> APIGatewayHttpResolver:
 
 
 def _transcribe_routes(deps: Deps, pace: Pace) -> Router:
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
     body = {"required": True, "content": {"application/json": {"schema": TranscribeRequest.model_json_schema()}}}
 
     @router.post(
@@ -137,8 +136,7 @@ def _transcribe_routes(deps: Deps, pace: Pace) -> Router:
         openapi_extensions={"requestBody": body},
     )
     def transcribe() -> Response[str]:
-        call: Call = router.context["call"]
-        call.later = partial(_transcribe, deps, pace, call, router.current_event.raw_event)
+        router.call.later = partial(_transcribe, deps, pace, router.call, router.event)
         return json_response(202, "{}")  # never seen: what is done later gives the answer
 
     return router

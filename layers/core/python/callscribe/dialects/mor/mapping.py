@@ -10,8 +10,9 @@ from callscribe import exports
 from callscribe.dialects.front import BodyTooLong, Malformed, MethodNotAllowed, UnknownPath
 from callscribe.domain import roles
 from callscribe.domain.accounts import Scope
-from callscribe.domain.credits import Balance, Price, shown
+from callscribe.domain.credits import Balance
 from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.prices import Price, shown
 from callscribe.domain.roles import Roles
 from callscribe.domain.transcripts import Segment, Transcript, Word
 from callscribe.errors import (

@@ -7,12 +7,11 @@ from functools import partial
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from callscribe import exports, names
 from callscribe.dialects import answers, sending
-from callscribe.dialects.answers import json_response
+from callscribe.dialects.answers import json_response, later
 from callscribe.dialects.front import (
     Access,
     Call,
@@ -21,6 +20,7 @@ from callscribe.dialects.front import (
     fingerprint,
     header,
     idempotency_key,
+    idempotency_parameter,
     read_language,
     strict_json,
 )
@@ -37,10 +37,11 @@ from callscribe.dialects.mor.schemas import (
     TranscriptionRequest,
     UsageAnswer,
 )
+from callscribe.dialects.routing import Router, new_resolver
 from callscribe.dialects.sending import File
 from callscribe.domain.accounts import Scope, Tenant, well_formed
+from callscribe.domain.call_facts import NOTHING_KNOWN, CallFacts
 from callscribe.domain.jobs import Job, JobState
-from callscribe.domain.roles import NOTHING_KNOWN, CallFacts
 from callscribe.domain.transcripts import Transcript
 from callscribe.errors import Invalid, NotFound, OutboundRefused, Unauthenticated
 from callscribe.ports import Deps
@@ -110,13 +111,7 @@ _REFUSED: Final = {
 _ALWAYS: Final = (400, 405, 413, 500, 503)
 _GUARDED: Final = (*_ALWAYS, 401, 403, 429)
 _EITHER: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"basic": []}]
-_IDEMPOTENCY_KEY: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "The same key with the same body gives the same transcription for 24 hours.",
-    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-}
+_IDEMPOTENCY_KEY: Final = idempotency_parameter("The same key with the same body gives the same transcription")
 _NO_FIELDS: Final = TranscriptionRequest()
 _NO_TOKEN: Final = RefreshRequest()
 
@@ -136,8 +131,7 @@ def build(deps: Deps) -> Front:
 
 def resolver(deps: Deps) -> APIGatewayHttpResolver:
     """The router behind the front: it takes what the front has let in."""
-    # Debugging, which an environment variable could switch on, prints whole events, tokens and all.
-    app = APIGatewayHttpResolver(enable_validation=True, json_body_deserializer=strict_json, debug=False)
+    app = new_resolver(strict_json)
     for routes in (_session_routes, _usage_routes, _job_routes, _result_routes):
         app.include_router(routes(deps))
     docs_path, *other_docs_paths = (prefix + DOCS for prefix in reversed(PREFIXES))  # M-14 names the short one
@@ -170,10 +164,10 @@ def _endpoint(router: Router, method: str, path: str, **documented: Any) -> Call
 
 
 def _session_routes(deps: Deps) -> Router:
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
     def log_in() -> Response[str]:
-        return _later(router.context["call"], partial(_log_in, deps, router.current_event.raw_event))
+        return later(router.call, partial(_log_in, deps, router.event))
 
     for method in ("POST", "GET"):
         _endpoint(
@@ -196,13 +190,13 @@ def _session_routes(deps: Deps) -> Router:
         security=[{"bearer": []}, {}],
     )
     def renew(body: Annotated[RefreshRequest, Body()] = _NO_TOKEN) -> Response[str]:
-        return _renewed(deps, router.current_event.raw_event, body)
+        return _renewed(deps, router.event, body)
 
     return router
 
 
 def _usage_routes(deps: Deps) -> Router:
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
     @_endpoint(
         router,
@@ -213,13 +207,13 @@ def _usage_routes(deps: Deps) -> Router:
         responses=_responses(200, UsageAnswer, *_GUARDED),
     )
     def usage() -> Response[str]:
-        return json_response(200, _usage(deps, _principal(router.context["call"])))
+        return json_response(200, _usage(deps, _principal(router.call)))
 
     return router
 
 
 def _job_routes(deps: Deps) -> Router:
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
     @_endpoint(
         router,
@@ -231,7 +225,7 @@ def _job_routes(deps: Deps) -> Router:
         openapi_extensions={"parameters": [_IDEMPOTENCY_KEY], "callbacks": _callbacks()},
     )
     def create(body: Annotated[TranscriptionRequest, Body()] = _NO_FIELDS) -> Response[str]:
-        return _created(deps, router.context["call"], router.current_event.raw_event, body)
+        return _created(deps, router.call, router.event, body)
 
     @_endpoint(
         router,
@@ -242,7 +236,7 @@ def _job_routes(deps: Deps) -> Router:
         responses=_responses(200, StatusAnswer, *_GUARDED, 404),
     )
     def status(id: str) -> Response[str]:  # noqa: A002 - as the contract's path has it
-        return json_response(200, mapping.to_json(mapping.status(_job(deps, router.context["call"], id))))
+        return json_response(200, mapping.to_json(mapping.status(_job(deps, router.call, id))))
 
     @_endpoint(
         router,
@@ -253,21 +247,19 @@ def _job_routes(deps: Deps) -> Router:
         responses=_responses(200, DeletedAnswer, *_GUARDED, 404, 409),
     )
     def delete(id: str) -> Response[str]:  # noqa: A002 - as the contract's path has it
-        return json_response(200, _deleted(deps, _job(deps, router.context["call"], id)))
+        return json_response(200, _deleted(deps, _job(deps, router.call, id)))
 
     return router
 
 
 def _result_routes(deps: Deps) -> Router:
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
     def transcript(id: str) -> Response[str]:  # noqa: A002 - as the contract's path has it
-        call: Call = router.context["call"]
-        return _later(call, partial(_transcript, deps, call, id))
+        return later(router.call, partial(_transcript, deps, router.call, id))
 
     def download(id: str, format: str) -> Response[str]:  # noqa: A002 - as the contract's path has it
-        call: Call = router.context["call"]
-        return _later(call, partial(_download, deps, call, id, format))
+        return later(router.call, partial(_download, deps, router.call, id, format))
 
     for method in ("POST", "GET"):  # M-A2
         _endpoint(
@@ -322,12 +314,6 @@ def _principal(call: Call) -> Principal:
     if call.principal is None:
         raise Unauthenticated("this request needs a credential")
     return call.principal
-
-
-def _later(call: Call, make: Callable[[], Response[Any]]) -> Response[str]:
-    """Leave what takes time (hashing a password, rendering hours of speech) to when others may be answered, too."""
-    call.later = lambda: answers.plain(make())
-    return json_response(200, "{}")
 
 
 def _log_in(deps: Deps, event: Mapping[str, Any]) -> Response[str]:

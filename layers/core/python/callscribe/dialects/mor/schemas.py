@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from callscribe.dialects.mor.mapping import CANCELLED, DELETED, STATUS
 from callscribe.dialects.omitting import omittable
-from callscribe.domain.roles import CallFacts, Direction
+from callscribe.domain.call_facts import CallFacts, Direction
 
 _MAX_CHARACTERS = 200  # of a name; a transcript's records are small
 _STATUS_WORDS: list[Any] = list(dict.fromkeys(STATUS.values()))

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final
 from urllib.parse import parse_qs
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from callscribe.dialects import answers
@@ -23,6 +22,7 @@ from callscribe.dialects.front import (
     fingerprint,
     header,
     idempotency_key,
+    idempotency_parameter,
     read_language,
     strict_json,
 )
@@ -37,6 +37,7 @@ from callscribe.dialects.presign.schemas import (
     UploadAnswer,
     UploadRequest,
 )
+from callscribe.dialects.routing import Router, new_resolver
 from callscribe.domain.accounts import Scope
 from callscribe.domain.jobs import JobState
 from callscribe.errors import Invalid, NotFound, OutboundRefused, Unauthenticated
@@ -76,13 +77,7 @@ _REFUSED: Final = {
     500: "An internal error.",
     503: "A service did not answer; send the request again.",
 }
-_IDEMPOTENCY_KEY: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "The same key with the same body gives the same requestId for 24 hours.",
-    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-}
+_IDEMPOTENCY_KEY: Final = idempotency_parameter("The same key with the same body gives the same requestId")
 _TOKEN_FORM: Final = {
     "type": "object",
     "properties": {"client_id": {"type": "string"}, "client_secret": {"type": "string"}},
@@ -108,8 +103,7 @@ def build(deps: Deps) -> Front:
 
 def resolver(deps: Deps) -> APIGatewayHttpResolver:
     """The router behind the front: it takes what the front has let in."""
-    # Debugging, which an environment variable could switch on, prints whole events, tokens and all.
-    app = APIGatewayHttpResolver(enable_validation=True, json_body_deserializer=strict_json, debug=False)
+    app = new_resolver(strict_json)
     app.include_router(_token_routes(deps))
     app.include_router(_job_routes(deps))
     app.include_router(_link_routes(deps))
@@ -122,7 +116,7 @@ def resolver(deps: Deps) -> APIGatewayHttpResolver:
 
 
 def _token_routes(deps: Deps) -> Router:
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
     @router.post(
         TOKEN,
@@ -134,7 +128,7 @@ def _token_routes(deps: Deps) -> Router:
     )
     def issue_token() -> Response[str]:
         try:
-            key_id, secret = _presented(router.current_event.raw_event)
+            key_id, secret = _presented(router.event)
             key = accounts.authenticate(deps, key_id=key_id, secret=secret)
             issued = tokens.issue(deps, accounts.principal_of(key))
         except Unauthenticated as error:
@@ -145,7 +139,7 @@ def _token_routes(deps: Deps) -> Router:
 
 
 def _job_routes(deps: Deps) -> Router:
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
     @router.post(
         UPLOAD,
@@ -156,7 +150,7 @@ def _job_routes(deps: Deps) -> Router:
         openapi_extensions={"parameters": [_IDEMPOTENCY_KEY], "callbacks": _callbacks()},
     )
     def generate_presigned_url(body: Annotated[UploadRequest, Body()]) -> Response[str]:
-        upload = _create_upload(deps, router.context["call"], router.current_event.raw_event, body)
+        upload = _create_upload(deps, router.call, router.event, body)
         return json_response(200, mapping.upload_answer(upload))
 
     @router.post(
@@ -167,13 +161,13 @@ def _job_routes(deps: Deps) -> Router:
         security=[{"bearer": []}],
     )
     def get_transcription(body: Annotated[TranscriptionRequest, Body()]) -> Response[str]:
-        return json_response(200, _transcription(deps, router.context["call"], body.request_id))
+        return json_response(200, _transcription(deps, router.call, body.request_id))
 
     return router
 
 
 def _link_routes(deps: Deps) -> Router:
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
     @router.get(
         RESULT_LINK,

@@ -1,12 +1,11 @@
 """How every area answers: in JSON, by HTTP 200, with `success` and `error_code` whatever the document forgot (T-A4)."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from callscribe.dialects import answers
 from callscribe.dialects.answers import json_response
 from callscribe.dialects.front import Call
 from callscribe.dialects.transcripto.texts import Said, say
@@ -28,15 +27,6 @@ def led_to(url: str) -> Response[str]:
 def message(call: Call, said: Said) -> str:
     """A message in the language that the call asks for."""
     return say(said, call.languages)
-
-
-def later(call: Call, make: Callable[[], Response[Any]]) -> Response[str]:
-    """Leave what takes time (a password's hash, a recording) to when others of this process may be answered, too.
-
-    Whatever it raises is refused as in a route.
-    """
-    call.later = lambda: answers.plain(make())
-    return json_response(200, "")
 
 
 def principal_of(call: Call) -> Principal:

@@ -227,17 +227,20 @@ _CHECKLIST: Final[Table] = {
 _CATEGORIES: Final[Table] = {
     Problem.MISSING: GENERAL[Problem.INVALID],  # T-29
     Problem.UNAUTHORIZED: Code(4023, "Unauthorized / user not found", "Нет авторизации / пользователь не найден"),
-    Problem.HAS_CHILDREN: Code(
-        4045,
-        "Cannot delete a category that has child records",
-        "Нельзя удалить категорию, у которой есть дочерние записи",
-    ),
     Problem.NOT_FOUND: Code(
         4059,
         "Category not found (or not accessible to the user)",
         "Категория не найдена (или недоступна пользователю)",
     ),
     Problem.INTERNAL: _FAILED,
+}
+_DELETE_CATEGORY: Final[Table] = {
+    **_CATEGORIES,
+    Problem.HAS_CHILDREN: Code(
+        4045,
+        "Cannot delete a category that has child records",
+        "Нельзя удалить категорию, у которой есть дочерние записи",
+    ),
 }
 _SAVE_FILTER: Final[Table] = {Problem.MISSING: _REQUIRED, Problem.INTERNAL: _FAILED}
 _DELETE_FILTER: Final[Table] = {
@@ -295,7 +298,7 @@ CODES: Final[Mapping[str, Table]] = {
     "/user/call_categories/list": _CATEGORIES,
     "/user/call_categories/create": _CATEGORIES,
     "/user/call_categories/edit/<>": _CATEGORIES,
-    "/user/call_categories/delete/<>": _CATEGORIES,
+    "/user/call_categories/delete/<>": _DELETE_CATEGORY,
     "/tasks/filters/save": _SAVE_FILTER,
     "/tasks/filters/delete/<>": _DELETE_FILTER,
     "/user/call_check_scripts/edit/<>": _SCRIPTS,

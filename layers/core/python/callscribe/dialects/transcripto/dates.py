@@ -6,6 +6,7 @@ from typing import Final
 
 from callscribe.dialects.transcripto.codes import Problem, Refused
 
+DATE_OR_TIME: Final = "must be a date or a time: 2025-10-20 or 2025-10-20T10:00:00+03:00"
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 

@@ -27,7 +27,6 @@ from callscribe.domain.texts import one_line
 FILE: Final = "file"  # the name of the field that holds it
 MAX_PARTS: Final = 50
 MAX_FIELD_BYTES: Final = 8_192
-MAX_NAME_CHARACTERS: Final = 255  # of a file
 _PIECE: Final = 1 << 20  # characters of a body, a multiple of 4: whole groups of base64
 _MAX_URLENCODED_BYTES: Final = 65_536
 _MAX_TYPED_BYTES: Final = 1_024
@@ -73,7 +72,7 @@ def read(event: dict[str, Any], folder: Path, known: Collection[str]) -> Form:
 
 def file_name(given: str) -> str | None:
     """A file's own name out of what a client calls it: without folders and control characters; None for nothing."""
-    name = unicodedata.normalize("NFC", one_line(re.split(r"[/\\]", given)[-1]))[:MAX_NAME_CHARACTERS].strip()
+    name = unicodedata.normalize("NFC", one_line(re.split(r"[/\\]", given)[-1])).strip()
     return None if name in ("", ".", "..") else name
 
 

@@ -7,24 +7,28 @@ import re
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
-
+from callscribe.dialects.routing import Router
 from callscribe.dialects.transcripto.codes import Problem, Refused
 
-TASK_CODE: Final = {
-    "name": "task_code",
-    "in": "query",
-    "required": True,
-    "description": "The task's UUID; its id and its short code (the id in base 36) are understood as well.",
-    "schema": {"type": "string", "minLength": 1},
-}
 _MOST_PARAMETERS: Final = 200
 _BRACKETS: Final = re.compile(r"\[[0-9]{0,4}\]\Z")
 
 
+def needed(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """A text that a query must have, in the document; `schema`: what else is known of it."""
+    shown = {"name": name, "in": "query", "required": True, "description": description}
+    return {**shown, "schema": {"type": "string", **schema}}
+
+
+# T-A14. What a task is called wherever one is asked for.
+SHORT_CODE: Final = "its short code: the id in base 36, where that has a letter. Digits alone are always the id."
+ANY_NAME: Final = f"The task's UUID, its id, or {SHORT_CODE}"
+TASK_CODE: Final = needed("task_code", ANY_NAME, minLength=1)
+
+
 def of(router: Router) -> dict[str, str]:
     """The parameters of the request that is being answered."""
-    return read(str(router.current_event.raw_event.get("rawQueryString") or ""))
+    return read(str(router.event.get("rawQueryString") or ""))
 
 
 def read(raw: str) -> dict[str, str]:

@@ -11,10 +11,10 @@ from callscribe import names
 from callscribe.dialects import answers
 from callscribe.dialects.answers import json_response
 from callscribe.dialects.front import BodyTooLong, Call, MethodNotAllowed, log_refusal
-from callscribe.dialects.transcripto import rules
+from callscribe.dialects.transcripto import amounts, rules
 from callscribe.dialects.transcripto.codes import Code, Problem, Refused, code_of
 from callscribe.dialects.transcripto.texts import RUSSIAN, language_of
-from callscribe.domain.credits import Account, shown
+from callscribe.domain.prices import Account
 from callscribe.errors import (
     Conflict,
     DuplicateFile,
@@ -95,7 +95,7 @@ def refuse(error: Exception, call: Call) -> dict[str, Any]:
 def refusal(error: Exception, call: Call) -> Response[str]:
     """The answer to whatever was raised in the router. What is ours to mend is logged."""
     if isinstance(error, RequestValidationError):
-        error = answers.malformed(error)
+        error = rules.malformed(error)
     problem = problem_of(error)
     if problem in _OURS and not isinstance(error, Conflict):
         log_refusal(error)
@@ -108,8 +108,14 @@ def refusal(error: Exception, call: Call) -> Response[str]:
         "success": False,
         "error_code": code.number,
         "error_message": _message(code, detail, language_of(call.languages)),
+        **_named(error),
     }
     return json_response(200, json.dumps(body), **_headers(error))
+
+
+def _named(error: Exception) -> dict[str, Any]:
+    """The task that a refusal is about, by the keys under which it was answered."""
+    return {"id": error.number, "code": error.job_id} if isinstance(error, DuplicateFile) else {}
 
 
 def _message(code: Code, detail: str, language: str) -> str:
@@ -142,7 +148,7 @@ def detail_of(error: Exception) -> str:
     if isinstance(error, JobFailed):
         return error.failure.message
     if isinstance(error, InsufficientCredits):
-        return f"{shown(Account(error.account), error.available)} {error.account} available"
+        return amounts.too_little(Account(error.account), available=error.available, required=error.required)
     return _DETAILS.get(_known(error, PROBLEMS)) or str(error)
 
 

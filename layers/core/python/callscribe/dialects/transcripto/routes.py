@@ -9,12 +9,14 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from callscribe import names
 from callscribe.dialects import answers
 from callscribe.dialects.front import Access, Call, Front, strict_value
+from callscribe.dialects.routing import new_resolver
 from callscribe.dialects.transcripto import DIALECT, codes, refusals
 from callscribe.dialects.transcripto.accounts import routes as accounts_area
 from callscribe.dialects.transcripto.admitting import admit
 from callscribe.dialects.transcripto.categories import routes as categories_area
 from callscribe.dialects.transcripto.checklists import routes as checklists_area
 from callscribe.dialects.transcripto.directories import routes as directories_area
+from callscribe.dialects.transcripto.documenting import ACCEPT_LANGUAGE
 from callscribe.dialects.transcripto.files import routes as files_area
 from callscribe.dialects.transcripto.filters import routes as filters_area
 from callscribe.dialects.transcripto.results import routes as results_area
@@ -26,7 +28,7 @@ PREFIX: Final = names.DIALECTS["transcripto"]
 DOCS: Final = f"{PREFIX}/docs"
 OPENAPI: Final = f"{PREFIX}/openapi.json"
 
-_AREAS: Final = (
+AREAS: Final = (
     accounts_area,
     tasks_area,
     results_area,
@@ -39,14 +41,16 @@ _AREAS: Final = (
 )
 # Every route, and who may call it. A route that is not here is never reached.
 ROUTES: Final[Mapping[tuple[str, str], Access]] = {
-    **{route: access for area in _AREAS for route, access in area.ROUTES.items()},
+    **{route: access for area in AREAS for route, access in area.ROUTES.items()},
     ("GET", DOCS): Access(),
     ("GET", OPENAPI): Access(),
 }
 _DESCRIPTION: Final = (
     "Tasks: calls, other recordings, videos and chats that are transcribed, listed and filtered. Log in at"
     " `/auth/login` and send the token as `Authorization: Bearer`. Every answer is HTTP 200; `success` and"
-    " `error_code` say how it went. What a number means at an endpoint of its own comes before its general meaning.\n\n"
+    " `error_code` say how it went. Two exceptions: a 302 leads to a file that is too large for an answer, and what"
+    " never reaches us the gateway answers itself (413, 429, 5xx). What a number means at an endpoint of its"
+    " own comes before its general meaning.\n\n"
 )
 
 
@@ -65,9 +69,8 @@ def build(deps: Deps) -> Front:
 
 def resolver(deps: Deps) -> APIGatewayHttpResolver:
     """The router behind the front: it takes what the front has let in."""
-    # Debugging, which an environment variable could switch on, prints whole events, tokens and all.
-    app = APIGatewayHttpResolver(enable_validation=True, json_body_deserializer=strict_value, debug=False)
-    for area in _AREAS:
+    app = new_resolver(strict_value)
+    for area in AREAS:
         app.include_router(area.router(deps))
     app.include_router(
         answers.document_routes(
@@ -77,6 +80,8 @@ def resolver(deps: Deps) -> APIGatewayHttpResolver:
             openapi_path=OPENAPI,
             docs_path=DOCS,
             description=_DESCRIPTION + codes.published_table(),
+            tags=dict(area.AREA for area in AREAS),
+            parameters=[ACCEPT_LANGUAGE],
         )
     )
 

@@ -1,9 +1,16 @@
-"""The rules that values break most often, in Russian; all others are told in English alone."""
+"""The rules that values break most often and why tasks usually fail, in Russian; all else is told in English alone."""
 
 import re
 from collections.abc import Mapping
 from typing import Final
 
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from callscribe.dialects import answers
+from callscribe.dialects.front import Malformed
+
+# How pydantic names the types that one of several may be, where it says in which of them something is wrong.
+_TYPE: Final = re.compile(r"[A-Z]\w*|(constrained-)?(str|int|float|bool)")
 _NAMED: Final = re.compile(r"([\w.-]{1,64}):? (.+)")  # `page: must be …`, `call_date must be …`
 _RUSSIAN: Final[Mapping[re.Pattern[str], str]] = {
     re.compile(rule): russian
@@ -11,6 +18,9 @@ _RUSSIAN: Final[Mapping[re.Pattern[str], str]] = {
         r"is required": r"обязательный параметр",
         r"must not be empty": r"не должно быть пустым",
         r"must be a string": r"должно быть строкой",
+        r"must be a string, or an object with `text`": r"должно быть строкой или объектом с полем `text`",
+        r"must be a link to a video": r"должно быть ссылкой на видео",
+        r"must be a task's UUID, its id or its short code": r"должно быть UUID задачи, её id или коротким кодом",
         r"must be a number": r"должно быть числом",
         r"must be an integer|Input should be a valid integer": r"должно быть целым числом",
         r"must be a string or an integer": r"должно быть строкой или целым числом",
@@ -34,10 +44,54 @@ _RUSSIAN: Final[Mapping[re.Pattern[str], str]] = {
         r"must be a JSON object": r"должно быть объектом JSON",
     }.items()
 }
+_SENTENCES: Final[Mapping[re.Pattern[str], str]] = {
+    re.compile(sentence): russian
+    for sentence, russian in {
+        r"cancelled": r"отменена",
+        r"minutes needed: (\S+), left: (\S+)": r"нужно минут: \1, осталось: \2",
+        r"chats needed: (\S+), left: (\S+)": r"нужно чатов: \1, осталось: \2",
+        r"reports needed: (\S+), left: (\S+)": r"нужно отчётов: \1, осталось: \2",
+        r"minutes left: (\S+)": r"осталось минут: \1",
+        r"the task (\d+) was made of this file before": r"из этого файла уже создана задача \1",
+        r"the recording was not transcribed within the time limit": r"запись не расшифрована за отведённое время",
+        r"nothing was uploaded before the upload window closed": r"файл не был загружен в отведённое время",
+        r"the audio could not be fetched in time": r"запись не удалось скачать за отведённое время",
+        r"the recording could not be transcribed because of an internal error": r"внутренняя ошибка расшифровки",
+        r"reports are not made yet by this version": r"эта версия ещё не создаёт отчёты",
+        r"the uploaded file is no longer there": r"загруженного файла больше нет",
+        r"the file is empty \(0 bytes\)": r"файл пуст (0 байт)",
+        r"the file holds no audio samples \(0 s\)": r"в файле нет звука (0 с)",
+        r"the file holds no audio track": r"в файле нет звуковой дорожки",
+        r"the audio lasts (\S+) s; at least (\S+) s are needed": r"запись длится \1 с; нужно не меньше \2 с",
+        r"the audio lasts (\S+) s; at most (\S+) s are accepted": r"запись длится \1 с; допустимо не больше \2 с",
+        r"the audio lasts (\S+) s or more; at most (\S+) s are accepted": r"запись длится от \1 с; допустимо до \2 с",
+        r"the file has (\d+) bytes; at most (\d+) are (?:accepted|allowed)": r"в файле \1 байт; допустимо не больше \2",
+        r"the file has more than the (\d+) bytes that are allowed": r"в файле больше допустимых \1 байт",
+        r"the file is none of the accepted audio formats \((.+)\)": r"формат не поддерживается; поддерживаются: \1",
+        r"the audio codec (\S+) is not supported": r"аудиокодек \1 не поддерживается",
+        r"the file is damaged: no audio could be read from it": r"файл повреждён: звук не читается",
+        r"the file is damaged: none of its audio could be decoded": r"файл повреждён: звук не декодируется",
+        r"the file broke its decoder": r"файл повреждён: звук не декодируется",
+    }.items()
+}  # fmt: skip
+
+
+def malformed(error: RequestValidationError) -> Malformed:
+    """The first value that is wrong, by the names and numbers that lead to it in the body, and its rule."""
+    found = answers.malformed(error)
+    parts = [part for part in map(str, error.errors()[0]["loc"]) if part != "body" and not _is_type(part)]
+    return Malformed(".".join(parts) or found.field, found.rule)
+
+
+def _is_type(part: str) -> bool:
+    return "[" in part or _TYPE.fullmatch(part) is not None
 
 
 def in_russian(detail: str) -> str | None:
-    """The field by its own name, and the rule that it breaks; None for a detail that is not so, or a rarer rule."""
+    """A known sentence, or the field by its own name and the rule that it breaks; None for all else."""
+    for sentence, russian in _SENTENCES.items():
+        if said := sentence.fullmatch(detail):
+            return said.expand(russian)
     named = _NAMED.fullmatch(detail)
     if named is None:
         return None

@@ -1,25 +1,23 @@
-"""What the areas of managed lists have in common: how they read values, change a list, and document themselves."""
+"""What the areas of managed lists have in common: how they read values, and how they change a list."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import Response
-from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from callscribe.dialects.answers import later
 from callscribe.dialects.front import Call, note_leniency
-from callscribe.dialects.transcripto.answering import later
 from callscribe.dialects.transcripto.codes import Problem, Refused
-from callscribe.dialects.transcripto.documenting import BEARER, Done, responses
 from callscribe.errors import CallscribeError, NotFound
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _PATH_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _FIRST_INEXACT: Final = 2.0**53  # above, a float is no particular integer
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-MAX_PER_PAGE: Final = 100
 
 Problems = Mapping[type[CallscribeError], Problem]
 _AS_EVERYWHERE: Final[Problems] = {}
@@ -57,16 +55,23 @@ def _given(value: Any) -> Any:
 
 Number = Annotated[int, BeforeValidator(number)]
 NumberOrNone = Annotated[int | None, BeforeValidator(_number_or_none)]
-PageNumber = Annotated[int, Field(ge=1), BeforeValidator(number)]
-PerPage = Annotated[int, Field(ge=1, le=MAX_PER_PAGE), BeforeValidator(number)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 NeededText = Annotated[str, BeforeValidator(_given)]
 NeededObject = Annotated[dict[str, Any], BeforeValidator(_given)]
 
 
-def documented(summary: str, operation_id: str, model: type[Done]) -> dict[str, Any]:
-    """What a route says of itself."""
-    return {"summary": summary, "operation_id": operation_id, "responses": responses(model), "security": BEARER}
+def edited_fields(body: BaseModel, *, nullable: Collection[str], besides: str) -> dict[str, Any]:
+    """The fields that an edit changes: what is missing stays, and so does what is null, but for the `nullable` ones.
+
+    `besides`: the field that says only what is to be edited.
+    """
+    given = body.model_dump(exclude_unset=True, exclude={besides})
+    return {name: value for name, value in given.items() if value is not None or name in nullable}
+
+
+def meant_id(in_path: str, in_body: int | None) -> int:
+    """T-29, T-34: the body's id counts first, wherever the path leads. Raises NotFound."""
+    return path_number(in_path) if in_body is None else in_body
 
 
 def path_number(given: str) -> int:

@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from callscribe.dialects.transcripto.accounts.prices import price_of
 from callscribe.dialects.transcripto.dates import with_microseconds
-from callscribe.domain.credits import Account
-from callscribe.domain.shelves import Directory
+from callscribe.domain.prices import Account
 from callscribe.domain.tariffs import Subscription, Tariff
 from callscribe.domain.tasks import TaskRow
 
@@ -43,11 +42,6 @@ def tariff_in_full(
         **_dates(subscription),
         **({} if price is None else {"price": price}),
     }
-
-
-def directory(shown: Directory) -> dict[str, Any]:
-    """T-10."""
-    return {"id": shown.id, "name": shown.name}
 
 
 def last_task(row: TaskRow, known_directories: Collection[int]) -> dict[str, Any]:

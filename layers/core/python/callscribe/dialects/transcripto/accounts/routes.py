@@ -6,15 +6,17 @@ from functools import partial
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
+from callscribe.dialects.answers import later
 from callscribe.dialects.front import Access, Call
+from callscribe.dialects.routing import Router
 from callscribe.dialects.transcripto.accounts import mapping
 from callscribe.dialects.transcripto.accounts.schemas import LoginAnswer, LoginRequest, TariffAnswer
-from callscribe.dialects.transcripto.answering import done, later, message, principal_of
+from callscribe.dialects.transcripto.answering import done, message, principal_of
 from callscribe.dialects.transcripto.codes import Problem, Refused
-from callscribe.dialects.transcripto.documenting import BEARER, NOBODY, responses
+from callscribe.dialects.transcripto.directories.mapping import directory
+from callscribe.dialects.transcripto.documenting import NOBODY, Area, described
 from callscribe.dialects.transcripto.texts import Said, language_of
 from callscribe.domain.accounts import Scope, User
 from callscribe.errors import NoTariff, Unavailable
@@ -23,6 +25,7 @@ from callscribe.services import accounts, directories, tariffs, task_lists, toke
 
 log = logging.getLogger(__name__)
 
+AREA: Final = Area("accounts", "Log-in, and the tariff.")
 LOGIN: Final = "/auth/login"
 TARIFF: Final = "/user/tariff"
 LAST_TASKS: Final = 5
@@ -35,34 +38,18 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
 
 def router(deps: Deps) -> Router:
     """The area's routes."""
-    routes = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
-    @routes.post(
-        LOGIN,
-        summary="Log in (T-10)",
-        operation_id="logIn",
-        tags=["accounts"],
-        responses=responses(LoginAnswer),
-        security=NOBODY,
-    )
+    @router.post(LOGIN, **described(AREA, "Log in (T-10)", "logIn", LoginAnswer, security=NOBODY))
     def log_in(body: Annotated[LoginRequest, Body()]) -> Response[str]:
-        call: Call = routes.context["call"]
-        address = str(routes.current_event.raw_event["requestContext"]["http"]["sourceIp"])
-        return later(call, partial(_logged_in, deps, call, body, address))
+        address = str(router.event["requestContext"]["http"]["sourceIp"])
+        return later(router.call, partial(_logged_in, deps, router.call, body, address))
 
-    @routes.get(
-        TARIFF,
-        summary="The tariff and what is left of it (T-11)",
-        operation_id="getTariff",
-        tags=["accounts"],
-        responses=responses(TariffAnswer),
-        security=BEARER,
-    )
+    @router.get(TARIFF, **described(AREA, "The tariff and what is left of it (T-11)", "getTariff", TariffAnswer))
     def tariff() -> Response[str]:
-        call: Call = routes.context["call"]
-        return done(errorcode=0, tariff=_tariff(deps, call))
+        return done(errorcode=0, tariff=_tariff(deps, router.call))
 
-    return routes
+    return router
 
 
 def _logged_in(deps: Deps, call: Call, body: LoginRequest, address: str) -> Response[str]:
@@ -84,7 +71,7 @@ def _account(deps: Deps, call: Call, user: User) -> dict[str, Any]:
         "user_id": user.number,
         "email": user.username,
         "tariff": subscribed and mapping.tariff_at_login(*subscribed, remaining, now_ms=deps.now_ms()),
-        "directories": [mapping.directory(one) for one in shown],
+        "directories": [directory(one) for one in shown],
         **_lists(deps, user.tenant_id, known),
     }
 

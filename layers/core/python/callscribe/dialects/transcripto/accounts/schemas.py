@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from callscribe.dialects.omitting import omittable
+from callscribe.dialects.transcripto.directories.schemas import DirectoryBody
 from callscribe.dialects.transcripto.documenting import Done, Wire
 from callscribe.dialects.transcripto.shelving import NeededText
 from callscribe.dialects.transcripto.texts import LANGUAGES
@@ -111,13 +112,6 @@ class TariffInFull(TariffHead):
     price: Price = omittable("Left out where the tariff has none for this region.")
 
 
-class DirectoryAtLogin(Wire):
-    """T-10."""
-
-    id: int
-    name: str
-
-
 class LastTask(Wire):
     """T-10."""
 
@@ -138,10 +132,11 @@ class LoginAnswer(Done):
     user_id: int
     email: str
     tariff: TariffAtLogin | None = Field(description="null for a tenant that never had one.")
-    directories: list[DirectoryAtLogin]
+    directories: list[DirectoryBody]
     last_tasks: list[LastTask] = Field(max_length=5)
     call_activity_tree: dict[str, dict[str, dict[str, int]]] = Field(
-        description="Calls by year, month and day, in UTC.", examples=[{"2025": {"10": {"01": 247, "02": 316}}}]
+        description="Calls by year, month and day: those that `date_from` and `date_to` find.",
+        examples=[{"2025": {"10": {"01": 247, "02": 316}}}],
     )
 
 

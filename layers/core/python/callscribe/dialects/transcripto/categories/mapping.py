@@ -1,9 +1,12 @@
 """Call categories as the contract shows them, and what an edit means."""
 
+from typing import Any
+
 from callscribe.dialects.transcripto.categories.schemas import CategoryBody, CategoryEdit
 from callscribe.dialects.transcripto.dates import with_offset
+from callscribe.dialects.transcripto.shelving import edited_fields
 from callscribe.domain.shelves import Category
-from callscribe.services.categories import Branch, CategoryFields
+from callscribe.services.categories import Branch
 
 
 def category(one: Category) -> dict[str, object]:
@@ -23,14 +26,6 @@ def branch(one: Branch) -> dict[str, object]:
     return category(one.category) | {"children_count": one.children_count}
 
 
-def edited(body: CategoryEdit) -> CategoryFields:
+def edited(body: CategoryEdit) -> dict[str, Any]:
     """What an edit changes: a description or a parent may be taken away by null, a name may not."""
-    given = body.model_fields_set
-    fields: CategoryFields = {}
-    if body.name is not None:
-        fields["name"] = body.name
-    if "description" in given:
-        fields["description"] = body.description
-    if "parent_id" in given:
-        fields["parent_id"] = body.parent_id
-    return fields
+    return edited_fields(body, nullable=("description", "parent_id"), besides="category_id")

@@ -5,10 +5,10 @@ from functools import partial
 from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from callscribe.dialects.front import Access, Call
+from callscribe.dialects.routing import Router
 from callscribe.dialects.transcripto.answering import done, message, principal_of
 from callscribe.dialects.transcripto.categories import mapping
 from callscribe.dialects.transcripto.categories.schemas import (
@@ -20,13 +20,15 @@ from callscribe.dialects.transcripto.categories.schemas import (
     CategoryRequest,
 )
 from callscribe.dialects.transcripto.codes import Problem
-from callscribe.dialects.transcripto.shelving import Problems, change, documented, path_number
+from callscribe.dialects.transcripto.documenting import Area, described
+from callscribe.dialects.transcripto.shelving import Problems, change, meant_id, path_number
 from callscribe.dialects.transcripto.texts import Said
 from callscribe.domain.accounts import Scope
 from callscribe.errors import InUse
 from callscribe.ports import Deps
 from callscribe.services import categories
 
+AREA: Final = Area("categories", "Call categories, each user's own.")
 LIST: Final = "/user/call_categories/list"
 CREATE: Final = "/user/call_categories/create"
 EDIT: Final = "/user/call_categories/edit/<id>"
@@ -46,26 +48,23 @@ _NOTHING: Final = CategoryEdit()
 
 def router(deps: Deps) -> Router:
     """The area's routes."""
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
-    @router.post(LIST, **documented("Find categories (T-28)", "listCategories", CategoriesAnswer))
+    @router.post(LIST, **described(AREA, "Find categories (T-28)", "listCategories", CategoriesAnswer))
     def search(body: Annotated[CategoriesRequest, Body()] = _ALL) -> Response[str]:
-        return _found(deps, router.context["call"], body)
+        return _found(deps, router.call, body)
 
-    @router.post(CREATE, **documented("Create a category (T-29)", "createCategory", CategoryAnswer))
+    @router.post(CREATE, **described(AREA, "Create a category (T-29)", "createCategory", CategoryAnswer))
     def create(body: Annotated[CategoryRequest, Body()]) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_created, deps, call, body))
+        return change(router.call, partial(_created, deps, router.call, body))
 
-    @router.post(EDIT, **documented("Edit a category (T-29)", "editCategory", CategoryAnswer))
+    @router.post(EDIT, **described(AREA, "Edit a category (T-29)", "editCategory", CategoryAnswer))
     def edit(id: str, body: Annotated[CategoryEdit, Body()] = _NOTHING) -> Response[str]:  # noqa: A002 - as the contract's path has it
-        call: Call = router.context["call"]
-        return change(call, partial(_edited, deps, call, id, body))
+        return change(router.call, partial(_edited, deps, router.call, id, body))
 
-    @router.post(DELETE, **documented("Delete a category (T-29)", "deleteCategory", CategoryDeletedAnswer))
+    @router.post(DELETE, **described(AREA, "Delete a category (T-29)", "deleteCategory", CategoryDeletedAnswer))
     def delete(id: str) -> Response[str]:  # noqa: A002 - as the contract's path has it
-        call: Call = router.context["call"]
-        return change(call, partial(_deleted, deps, call, id), _PROBLEMS)
+        return change(router.call, partial(_deleted, deps, router.call, id), _PROBLEMS)
 
     return router
 
@@ -83,7 +82,7 @@ def _created(deps: Deps, call: Call, body: CategoryRequest) -> Response[str]:
 
 
 def _edited(deps: Deps, call: Call, given: str, body: CategoryEdit) -> Response[str]:
-    wanted = path_number(given) if body.category_id is None else body.category_id
+    wanted = meant_id(given, body.category_id)
     changed = categories.edit(deps, principal_of(call), wanted, **mapping.edited(body))
     return done(success_message=message(call, Said.SAVED), data=mapping.category(changed))
 

@@ -3,27 +3,20 @@
 from pydantic import Field
 
 from callscribe.dialects.transcripto.documenting import Done, Wire
-from callscribe.dialects.transcripto.shelving import MAX_PER_PAGE, NeededText, Number, NumberOrNone, PageNumber, PerPage
+from callscribe.dialects.transcripto.paging import PageAnswer, PageRequest
+from callscribe.dialects.transcripto.shelving import NeededText, Number, NumberOrNone
 from callscribe.services.shelves import MAX_DESCRIPTION_CHARACTERS, MAX_NAME_CHARACTERS
 
 _DESCRIPTION = f"Up to {MAX_DESCRIPTION_CHARACTERS} characters."
-_PER_PAGE = 20
 
 
-class CategoriesRequest(Wire):
+class CategoriesRequest(PageRequest):
     """Which categories are wanted; null is as good as nothing."""
 
     q: str | None = Field(default=None, description="Part of name or description, in whatever case.")
     parent_id: NumberOrNone = Field(
         default=None, description="Only those right below this one; 0: those below none. Without it: all."
     )
-    page: PageNumber | None = Field(default=None, description="1 by default.")
-    per_page: PerPage | None = Field(default=None, description=f"{_PER_PAGE} by default, at most {MAX_PER_PAGE}.")
-
-    @property
-    def paging(self) -> dict[str, int]:
-        """With what is there by default."""
-        return {"page": self.page or 1, "per_page": self.per_page or _PER_PAGE}
 
 
 class CategoryRequest(Wire):
@@ -31,7 +24,7 @@ class CategoryRequest(Wire):
 
     name: NeededText = Field(description=f"Up to {MAX_NAME_CHARACTERS} characters.", examples=["Tech support"])
     description: str | None = Field(default=None, description=_DESCRIPTION, examples=["Technical inquiries"])
-    parent_id: NumberOrNone = Field(default=None, description="The category above it; null, 0 or : none.")
+    parent_id: NumberOrNone = Field(default=None, description="The category above it; null, 0 or an empty text: none.")
 
 
 class CategoryEdit(Wire):
@@ -41,7 +34,9 @@ class CategoryEdit(Wire):
     name: str | None = Field(default=None, examples=["Tech support (L2)"])
     description: str | None = Field(default=None, description=_DESCRIPTION, examples=["Complex technical issues"])
     parent_id: NumberOrNone = Field(
-        default=None, description="The category above it, which must not lie below it; null, 0 or : none.", examples=[2]
+        default=None,
+        description="The category above it, which must not lie below it; null, 0 or an empty text: none.",
+        examples=[2],
     )
 
 
@@ -62,13 +57,10 @@ class BranchBody(CategoryBody):
     children_count: int = Field(description="How many categories are right below it.")
 
 
-class CategoriesAnswer(Done):
+class CategoriesAnswer(PageAnswer):
     """One page of the categories."""
 
     items: list[BranchBody]
-    total: int = Field(description="On all pages.")
-    page: int
-    per_page: int
 
 
 class CategoryAnswer(Done):

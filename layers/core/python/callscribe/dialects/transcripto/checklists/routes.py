@@ -5,10 +5,10 @@ from functools import partial
 from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from callscribe.dialects.front import Access, Call
+from callscribe.dialects.routing import Router
 from callscribe.dialects.transcripto.answering import done, message, principal_of
 from callscribe.dialects.transcripto.checklists import mapping
 from callscribe.dialects.transcripto.checklists.schemas import (
@@ -21,13 +21,15 @@ from callscribe.dialects.transcripto.checklists.schemas import (
     QuestionsAnswer,
 )
 from callscribe.dialects.transcripto.codes import Problem
-from callscribe.dialects.transcripto.shelving import Problems, change, documented, path_number, refusing
+from callscribe.dialects.transcripto.documenting import Area, described
+from callscribe.dialects.transcripto.shelving import Problems, change, path_number, refusing
 from callscribe.dialects.transcripto.texts import Said
 from callscribe.domain.accounts import Scope
 from callscribe.errors import InUse, NotFound, Taken
 from callscribe.ports import Deps
 from callscribe.services import checklists, tasks
 
+AREA: Final = Area("checklists", "Questions, each user's own, and what was answered for a task.")
 CHECKLIST: Final = "/checklist"
 # One name for what is a user's number in a GET and a question's id in a POST: to OpenAPI they are the same path.
 ONE: Final = "/checklist/<number>"
@@ -51,7 +53,7 @@ _NO_TASK: Final[Problems] = {NotFound: Problem.TASK_NOT_FOUND}  # at ANSWERS not
 
 def router(deps: Deps) -> Router:
     """The area's routes."""
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
     _question_routes(deps, router)
     _changing_routes(deps, router)
     _answer_routes(deps, router)
@@ -59,56 +61,52 @@ def router(deps: Deps) -> Router:
 
 
 def _question_routes(deps: Deps, router: Router) -> None:
-    @router.get(CHECKLIST, **documented("The caller's active questions (T-21)", "listQuestions", QuestionsAnswer))
+    @router.get(CHECKLIST, **described(AREA, "The caller's active questions (T-21)", "listQuestions", QuestionsAnswer))
     def own() -> Response[str]:
-        principal = principal_of(router.context["call"])
+        principal = principal_of(router.call)
         found = checklists.questions(deps, principal.tenant_id, principal.key_id)
         return done(data=[mapping.question(one) for one in found])
 
     @router.get(
         ONE,
         description="`number` is the user's. Another one's questions are shown to an administrator (T-A22).",
-        **documented("A user's active questions (T-21)", "listQuestionsOfUser", QuestionsAnswer),
+        **described(AREA, "A user's active questions (T-21)", "listQuestionsOfUser", QuestionsAnswer),
     )
     def of_user(number: str) -> Response[str]:
-        found = checklists.questions_of(deps, principal_of(router.context["call"]), path_number(number))
+        found = checklists.questions_of(deps, principal_of(router.call), path_number(number))
         return done(data=[mapping.question(one) for one in found])
 
 
 def _changing_routes(deps: Deps, router: Router) -> None:
-    @router.post(CHECKLIST, **documented("Create a question (T-22)", "createQuestion", QuestionAnswer))
+    @router.post(CHECKLIST, **described(AREA, "Create a question (T-22)", "createQuestion", QuestionAnswer))
     def create(body: Annotated[QuestionRequest, Body()]) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_created, deps, call, body), _PROBLEMS)
+        return change(router.call, partial(_created, deps, router.call, body), _PROBLEMS)
 
     @router.post(
         ONE,
         description="`number` is the question's. What was answered keeps its wording.",
-        **documented("Reword a question (T-23)", "editQuestion", QuestionAnswer),
+        **described(AREA, "Reword a question (T-23)", "editQuestion", QuestionAnswer),
     )
     def edit(number: str, body: Annotated[QuestionRequest, Body()]) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_edited, deps, call, number, body), _PROBLEMS)
+        return change(router.call, partial(_edited, deps, router.call, number, body), _PROBLEMS)
 
-    @router.post(DELETE, **documented("Ask a question no longer (T-24)", "deleteQuestion", QuestionDeletedAnswer))
+    @router.post(DELETE, **described(AREA, "Ask a question no longer (T-24)", "deleteQuestion", QuestionDeletedAnswer))
     def delete(checklist_id: str) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_deleted, deps, call, checklist_id))
+        return change(router.call, partial(_deleted, deps, router.call, checklist_id))
 
 
 def _answer_routes(deps: Deps, router: Router) -> None:
-    @router.get(ANSWERS, **documented("What was answered for a task (T-25)", "listAnswers", AnswersAnswer))
+    @router.get(ANSWERS, **described(AREA, "What was answered for a task (T-25)", "listAnswers", AnswersAnswer))
     def answers(task_id: str) -> Response[str]:
-        return refusing(_NO_TASK, partial(_answers, deps, router.context["call"], task_id))
+        return refusing(_NO_TASK, partial(_answers, deps, router.call, task_id))
 
     @router.post(
         ANSWERS,
         description="An extension: an earlier answer is replaced; unknown and hidden questions are passed over.",
-        **documented("Answer questions for a task (T-A16)", "saveAnswers", AnswersSavedAnswer),
+        **described(AREA, "Answer questions for a task (T-A16)", "saveAnswers", AnswersSavedAnswer),
     )
     def answer(task_id: str, body: Annotated[list[AnswerRequest], Body()]) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_answered, deps, call, task_id, body), _NO_TASK)
+        return change(router.call, partial(_answered, deps, router.call, task_id, body), _NO_TASK)
 
 
 def _created(deps: Deps, call: Call, body: QuestionRequest) -> Response[str]:

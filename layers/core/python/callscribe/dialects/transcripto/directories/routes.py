@@ -5,25 +5,26 @@ from functools import partial
 from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from callscribe.dialects.front import Access, Call
+from callscribe.dialects.routing import Router
 from callscribe.dialects.transcripto.answering import done, message, principal_of
+from callscribe.dialects.transcripto.directories import mapping
 from callscribe.dialects.transcripto.directories.schemas import (
     DirectoriesAnswer,
     DirectoryAnswer,
-    DirectoryBody,
     DirectoryDeletedAnswer,
     DirectoryRequest,
 )
-from callscribe.dialects.transcripto.shelving import change, documented, path_number
+from callscribe.dialects.transcripto.documenting import Area, described
+from callscribe.dialects.transcripto.shelving import change, path_number
 from callscribe.dialects.transcripto.texts import Said
 from callscribe.domain.accounts import Scope
-from callscribe.domain.shelves import Directory
 from callscribe.ports import Deps
 from callscribe.services import directories
 
+AREA: Final = Area("directories", "Where tasks are put; all users of a tenant share them.")
 DIRECTORIES: Final = "/user/directories"
 DELETE: Final = "/user/directories/delete/<directory_id>"
 
@@ -36,36 +37,30 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
 
 def router(deps: Deps) -> Router:
     """The area's routes."""
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
-    @router.get(DIRECTORIES, **documented("All directories (T-26)", "listDirectories", DirectoriesAnswer))
+    @router.get(DIRECTORIES, **described(AREA, "All directories (T-26)", "listDirectories", DirectoriesAnswer))
     def list_all() -> Response[str]:
-        call: Call = router.context["call"]
-        found = directories.list_directories(deps, principal_of(call).tenant_id)
-        return done(directories=[rendered(one) for one in found])
+        found = directories.list_directories(deps, principal_of(router.call).tenant_id)
+        return done(directories=[mapping.directory(one) for one in found])
 
-    @router.post(DIRECTORIES, **documented("Create a directory (T-26)", "createDirectory", DirectoryAnswer))
+    @router.post(DIRECTORIES, **described(AREA, "Create a directory (T-26)", "createDirectory", DirectoryAnswer))
     def create(body: Annotated[DirectoryRequest, Body()]) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_created, deps, principal_of(call).tenant_id, body))
+        return change(router.call, partial(_created, deps, router.call, body))
 
     @router.delete(
-        DELETE, **documented("Delete a directory; its tasks stay (T-27)", "deleteDirectory", DirectoryDeletedAnswer)
+        DELETE,
+        **described(AREA, "Delete a directory; its tasks stay (T-27)", "deleteDirectory", DirectoryDeletedAnswer),
     )
     def delete(directory_id: str) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_deleted, deps, call, directory_id))
+        return change(router.call, partial(_deleted, deps, router.call, directory_id))
 
     return router
 
 
-def rendered(one: Directory) -> dict[str, object]:
-    """A directory as this area and the log-in show it."""
-    return DirectoryBody(id=one.id, name=one.name).model_dump()
-
-
-def _created(deps: Deps, tenant_id: str, body: DirectoryRequest) -> Response[str]:
-    return done(directory=rendered(directories.create(deps, tenant_id, name=body.name)))
+def _created(deps: Deps, call: Call, body: DirectoryRequest) -> Response[str]:
+    made = directories.create(deps, principal_of(call).tenant_id, name=body.name)
+    return done(directory=mapping.directory(made))
 
 
 def _deleted(deps: Deps, call: Call, directory_id: str) -> Response[str]:

@@ -5,16 +5,17 @@ from functools import partial
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from callscribe.dialects import sending
+from callscribe.dialects.answers import later
 from callscribe.dialects.front import Access, Call
+from callscribe.dialects.routing import Router
 from callscribe.dialects.sending import File
 from callscribe.dialects.transcripto import found, queries
 from callscribe.dialects.transcripto.admitting import admit
-from callscribe.dialects.transcripto.answering import later, led_to
+from callscribe.dialects.transcripto.answering import led_to
 from callscribe.dialects.transcripto.codes import Problem, Refused
-from callscribe.dialects.transcripto.documenting import BEARER, NOBODY, file_responses
+from callscribe.dialects.transcripto.documenting import NOBODY, Area, described, file_responses
 from callscribe.dialects.transcripto.files import mapping
 from callscribe.dialects.transcripto.texts import language_of
 from callscribe.domain.accounts import Scope
@@ -25,6 +26,7 @@ from callscribe.exports.task_report import Kind, TaskReport
 from callscribe.ports import Deps, SentAs
 from callscribe.services import checklists, public_reports
 
+AREA: Final = Area("files", "Reports on one task, its recording, and the files of reports on a period.")
 GET_FILE: Final = "/get_file"
 REPORT_FILE: Final = "/user/callreport/file"
 
@@ -33,57 +35,54 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
     ("GET", REPORT_FILE): Access(),  # who knows the report's code may have it
 }
 _HAVE_AUDIO: Final = (TaskType.CALL, TaskType.AUDIO, TaskType.YOUTUBE)
-_FILE_TYPE: Final = {
-    "name": "file_type",
-    "in": "query",
-    "required": True,
-    "description": "Reports on a call, or on a video; or the recording itself.",
-    "schema": {"type": "string", "enum": list(mapping.FILE_TYPES)},
+_FILE_TYPE: Final = queries.needed(
+    "file_type", "Reports on a call, or on a video; or the recording itself.", enum=list(mapping.FILE_TYPES)
+)
+_CODE: Final = {
+    **queries.TASK_CODE,
+    "description": f"The report's UUID; with a token, also its id, or {queries.SHORT_CODE}",
 }
-_CODE: Final = {**queries.TASK_CODE, "description": "The report's UUID; with a token, its id or short code, too."}
 _FILE_NAME: Final = {
-    "name": "filename",
-    "in": "query",
-    "required": True,
-    "description": "As `gettask` gives it in `report_files`.",
-    "schema": {"type": "string", "minLength": 1},
+    **queries.needed("filename", "As `gettask` gives it in `report_files`.", minLength=1),
     "example": "report_17.pdf",
 }
+_FILE_OPERATION: Final = described(
+    AREA,
+    "A report on one task, or its recording (T-36)",
+    "getFile",
+    file_responses(*map(mapping.media_type, ("docx", "txt")), "audio/*"),
+    parameters=[_FILE_TYPE, queries.TASK_CODE],
+)
+_OPEN: Final = (
+    "No token is needed: the report's UUID is the right to have it. With one, its id and its short code are understood"
+    " as well."
+)
+_REPORT_FILE_OPERATION: Final = described(
+    AREA,
+    "A file of a report on a time's calls and chats (T-35)",
+    "getReportFile",
+    file_responses(*mapping.PERIOD_REPORTS.values()),
+    security=NOBODY,
+    parameters=[_CODE, _FILE_NAME],
+)
 
 
 def router(deps: Deps) -> Router:
     """The area's routes."""
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
-    @router.get(
-        GET_FILE,
-        summary="A report on one task, or its recording (T-36)",
-        operation_id="getFile",
-        responses=file_responses(*map(mapping.media_type, ("docx", "txt")), "audio/*"),
-        security=BEARER,
-        openapi_extensions={"parameters": [_FILE_TYPE, queries.TASK_CODE]},
-    )
+    @router.get(GET_FILE, **_FILE_OPERATION)
     def get_file() -> Response[str]:
-        call: Call = router.context["call"]
         given = queries.of(router)
-        return later(call, partial(_file, deps, call, given.get("file_type", ""), given.get("task_code", "")))
+        file_type, code = given.get("file_type", ""), given.get("task_code", "")
+        return later(router.call, partial(_file, deps, router.call, file_type, code))
 
-    @router.get(
-        REPORT_FILE,
-        summary="A file of a report on a time's calls and chats (T-35)",
-        description="No token is needed: the report's UUID is the right to have it. With one, its id and its short code"
-        " (the id in base 36) are understood as well.",
-        operation_id="getReportFile",
-        responses=file_responses(*mapping.PERIOD_REPORTS.values()),
-        security=NOBODY,
-        openapi_extensions={"parameters": [_CODE, _FILE_NAME]},
-    )
+    @router.get(REPORT_FILE, description=_OPEN, **_REPORT_FILE_OPERATION)
     def get_report_file() -> Response[str]:
-        call: Call = router.context["call"]
         given = queries.of(router)
-        find = partial(_report_of, deps, router.current_event.raw_event)
+        find = partial(_report_of, deps, router.event)
         code, name = given.get("task_code", ""), given.get("filename", "")
-        return later(call, partial(_period_report, deps, call, find, code, name))
+        return later(router.call, partial(_period_report, deps, router.call, find, code, name))
 
     return router
 

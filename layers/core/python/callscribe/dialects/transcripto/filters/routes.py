@@ -5,11 +5,12 @@ from functools import partial
 from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from callscribe.dialects.front import Access, Call
+from callscribe.dialects.routing import Router
 from callscribe.dialects.transcripto.answering import done, message, principal_of
+from callscribe.dialects.transcripto.documenting import Area, described
 from callscribe.dialects.transcripto.filters import mapping
 from callscribe.dialects.transcripto.filters.schemas import (
     FilterSavedAnswer,
@@ -17,12 +18,13 @@ from callscribe.dialects.transcripto.filters.schemas import (
     SavedFilterRequest,
     SavedFiltersAnswer,
 )
-from callscribe.dialects.transcripto.shelving import change, documented, path_number
+from callscribe.dialects.transcripto.shelving import change, path_number
 from callscribe.dialects.transcripto.texts import Said
 from callscribe.domain.accounts import Scope
 from callscribe.ports import Deps
 from callscribe.services import saved_filters
 
+AREA: Final = Area("filters", "Filters of the list of tasks, kept by name; each user's own.")
 SAVE: Final = "/tasks/filters/save"
 LIST: Final = "/tasks/filters/list"
 DELETE: Final = "/tasks/filters/delete/<filter_id>"
@@ -37,24 +39,22 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
 
 def router(deps: Deps) -> Router:
     """The area's routes."""
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
     @router.post(
-        SAVE, **documented("Keep a filter, or replace the one of its name (T-30)", "saveFilter", FilterSavedAnswer)
+        SAVE, **described(AREA, "Keep a filter, or replace the one of its name (T-30)", "saveFilter", FilterSavedAnswer)
     )
     def save(body: Annotated[SavedFilterRequest, Body()]) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_saved, deps, call, body))
+        return change(router.call, partial(_saved, deps, router.call, body))
 
-    @router.get(LIST, **documented("All saved filters (T-31)", "listFilters", SavedFiltersAnswer))
+    @router.get(LIST, **described(AREA, "All saved filters (T-31)", "listFilters", SavedFiltersAnswer))
     def list_all() -> Response[str]:
-        found = saved_filters.list_filters(deps, principal_of(router.context["call"]))
+        found = saved_filters.list_filters(deps, principal_of(router.call))
         return done(count=len(found), filters=[mapping.saved(one) for one in found])
 
-    @router.post(DELETE, **documented("Forget a filter (T-32)", "deleteFilter", SavedFilterDeletedAnswer))
+    @router.post(DELETE, **described(AREA, "Forget a filter (T-32)", "deleteFilter", SavedFilterDeletedAnswer))
     def delete(filter_id: str) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_deleted, deps, call, filter_id))
+        return change(router.call, partial(_deleted, deps, router.call, filter_id))
 
     return router
 

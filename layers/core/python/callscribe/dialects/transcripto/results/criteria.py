@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from callscribe.dialects.transcripto.results import values
 from callscribe.domain import short_codes
+from callscribe.domain.call_facts import Direction
 from callscribe.domain.dictionaries import MOST_SATISFIED, POLITENESS
 from callscribe.domain.jobs import is_job_id
-from callscribe.domain.roles import Direction
 from callscribe.domain.tasks import LABELS, Criteria, Range, TaskStatus, TaskType
 
 COMPLETED_2: Final = "completed2"  # T-A18: may be asked for, and no task ever has it
@@ -26,6 +26,8 @@ MOST_PER_PAGE: Final = 100
 USUAL_PER_PAGE: Final = 10
 MOST_ID: Final = 10**15
 MOST_MINUTES: Final = 10**9
+
+_NO_CODE: Final = "must be a task's UUID, its id or its short code"
 
 _id = partial(values.integer, least=0, most=MOST_ID)
 _rating = partial(values.integer, least=POLITENESS[0], most=POLITENESS[-1])
@@ -61,7 +63,7 @@ def _criteria(given: Mapping[str, Any]) -> Criteria | None:
         id=task_id,
         type=None if type_ is None else TaskType(type_),
         status=None if status in (None, COMPLETED_2) else TaskStatus(status),
-        called=_called(given),
+        moment_ms=_moment_ms(given),
         call_type=values.word("call_type", given.get("call_type"), DIRECTIONS),
         operator=values.text("operator_name", given.get("operator_name")),
         words=values.wording("message", given.get("message")),
@@ -83,16 +85,18 @@ def _identity(given: Mapping[str, Any]) -> tuple[str | None, int | None, bool]:
     """Code and id of the task that is asked for, each None where none is; and whether one task can have both."""
     task_id = _id("task_id", given.get("task_id"))
     raw = given.get("task_code")
-    code = values.text("task_code", str(raw) if values.is_integer(raw) else raw)
+    if not (raw is None or isinstance(raw, str) or values.is_integer(raw)):
+        raise values.bad("task_code", _NO_CODE)
+    code = values.text("task_code", None if raw is None else str(raw))
     if code is None or is_job_id(code.lower()):
         return None if code is None else code.lower(), task_id, True
     number = short_codes.number_of(code)
     if number is None:
-        raise values.bad("task_code", "must be a task's UUID or its short code")
+        raise values.bad("task_code", _NO_CODE)
     return None, number, task_id in (None, number)
 
 
-def _called(given: Mapping[str, Any]) -> Range:
+def _moment_ms(given: Mapping[str, Any]) -> Range:
     first = values.moment("date_from", given.get("date_from"), whole_day=False)
     last = values.moment("date_to", given.get("date_to"), whole_day=True)
     if first is not None and last is not None and first > last:

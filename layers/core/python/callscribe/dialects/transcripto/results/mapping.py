@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from callscribe.dialects.transcripto import codes, dates
 from callscribe.dialects.transcripto.results.criteria import COMPLETED_2
-from callscribe.dialects.transcripto.texts import ENGLISH, RUSSIAN
+from callscribe.dialects.transcripto.texts import ENGLISH, RUSSIAN, failure
 from callscribe.domain.dictionaries import DICTIONARIES, POLITENESS, Term, politeness_score
 from callscribe.domain.roles import Roles
 from callscribe.domain.tasks import Found, TaskRow, TaskStatus, TaskType
 from callscribe.domain.transcripts import Transcript
+from callscribe.errors import FailureCode
 from callscribe.exports.labels import Names, label_by
 from callscribe.exports.turns import turns
 
@@ -36,10 +37,12 @@ _STATUSES: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def listed(found: Found, directories: Collection[int], *, page: int, per_page: int) -> dict[str, Any]:
-    """A page of a list (T-18); `directories` are the ids of those that there are (T-A23)."""
+def listed(found: Found, directories: Collection[int], languages: str, *, page: int, per_page: int) -> dict[str, Any]:
+    """A page of a list (T-18); `directories` are the ids of those that there are (T-A23), `languages` the header
+    Accept-Language.
+    """
     return {
-        "tasks": [task(row, directories) for row in found.rows],
+        "tasks": [task(row, directories, languages) for row in found.rows],
         "pagination": {
             "current_page": page,
             "per_page": per_page,
@@ -49,8 +52,8 @@ def listed(found: Found, directories: Collection[int], *, page: int, per_page: i
     }
 
 
-def task(row: TaskRow, directories: Collection[int]) -> dict[str, Any]:
-    """A task in a list: all 16 fields (T-18)."""
+def task(row: TaskRow, directories: Collection[int], languages: str, why: FailureCode | None = None) -> dict[str, Any]:
+    """A task in a list: all 16 fields (T-18). `why`: it failed, where that is known."""
     return {
         "id": row.id,
         "type": str(row.type),
@@ -62,7 +65,7 @@ def task(row: TaskRow, directories: Collection[int]) -> dict[str, Any]:
         "call_time": None if row.call_at_ms is None else dates.with_offset(row.call_at_ms),
         "call_type": row.call_type,
         "call_date": row.call_date,
-        "error_message": row.error_message,
+        "error_message": None if row.error_message is None else failure(row.error_message, languages, why),
         "directory_id": row.directory_id if row.directory_id in directories else None,
         "task_length": length_min(row),
         "task_code": row.code,
@@ -71,11 +74,18 @@ def task(row: TaskRow, directories: Collection[int]) -> dict[str, Any]:
     }
 
 
-def one_task(row: TaskRow, directories: Collection[int], text: str | None, url: str | None = None) -> dict[str, Any]:
+def one_task(
+    row: TaskRow,
+    directories: Collection[int],
+    languages: str,
+    why: FailureCode | None,
+    text: str | None,
+    url: str | None = None,
+) -> dict[str, Any]:
     """A task by itself (T-19); `text` is what was said or written, None where nothing is known of that, or where it is
-    too long for an answer, and to be had at a `url`.
+    too long for an answer, and to be had at a `url`. The rest as in `task`.
     """
-    shown = task(row, directories)
+    shown = task(row, directories, languages, why)
     names = ("id", "type", "status", "file_name", "created_at", "updated_at", "call_date", "error_message")
     files = report_files(row)
     more = files if url is None else {"original_text_url": url}

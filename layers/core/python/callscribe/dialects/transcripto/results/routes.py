@@ -5,16 +5,17 @@ from functools import partial
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
 from callscribe.dialects import sending
+from callscribe.dialects.answers import later
 from callscribe.dialects.front import Access, Call
+from callscribe.dialects.routing import Router
 from callscribe.dialects.sending import File
 from callscribe.dialects.transcripto import found, queries
-from callscribe.dialects.transcripto.answering import done, later, principal_of
+from callscribe.dialects.transcripto.answering import done, principal_of
 from callscribe.dialects.transcripto.codes import Problem, Refused
-from callscribe.dialects.transcripto.documenting import BEARER, responses
+from callscribe.dialects.transcripto.documenting import Area, described
 from callscribe.dialects.transcripto.results import criteria, mapping
 from callscribe.dialects.transcripto.results.schemas import (
     AnalysisAnswer,
@@ -31,6 +32,7 @@ from callscribe.errors import NotFound
 from callscribe.ports import Deps
 from callscribe.services import directories, task_lists, task_rows
 
+AREA: Final = Area("results", "Lists of tasks, one task, its analysis, and what the numbers mean.")
 FILTER: Final = "/tasks/filter"
 FILTERS: Final = (FILTER, "/user/tasks/filter")  # T-A1
 GET_TASK: Final = "/gettask"
@@ -50,75 +52,56 @@ _NO_CRITERIA: Final = FilterRequest()
 
 def router(deps: Deps) -> Router:
     """The area's routes."""
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
-    _add_lists(router, deps)
-    _add_tasks(router, deps)
-    _add_analyses(router, deps)
-
-    @router.get(
-        DICTIONARIES,
-        summary="What ids, ratings, fixed words and error codes mean (T-A17)",
-        operation_id="getDictionaries",
-        responses=responses(DictionariesAnswer),
-        security=BEARER,
-    )
-    def dictionaries() -> Response[str]:
-        call: Call = router.context["call"]
-        return done(**mapping.dictionaries(language_of(call.languages)))
-
+    router = Router()
+    _list_routes(deps, router)
+    _task_routes(deps, router)
+    _analysis_routes(deps, router)
+    _dictionary_routes(router)
     return router
 
 
-def _add_lists(router: Router, deps: Deps) -> None:
+def _list_routes(deps: Deps, router: Router) -> None:
     def by_query() -> Response[str]:
-        return _listed(deps, router.context["call"], queries.of(router))
+        return _listed(deps, router.call, queries.of(router))
 
     def by_body(body: Annotated[FilterRequest, Body()] = _NO_CRITERIA) -> Response[str]:
-        return _listed(deps, router.context["call"], body.model_dump(exclude_none=True))
+        return _listed(deps, router.call, body.model_dump(exclude_none=True))
 
+    what = "The tasks that fit all criteria, last changed first (T-18)"
     for number, path in enumerate(FILTERS):
-        documented = {
-            "summary": "The tasks that fit all criteria, last changed first (T-18)",
-            "responses": responses(FilterAnswer),
-            "security": BEARER,
-        }
         also = "Also" * number  # operation ids are unique, and each path stands in the document
-        router.get(
-            path,
-            operation_id=f"getTasks{also}",
-            openapi_extensions={"parameters": _parameters()},
-            **documented,
-        )(by_query)
-        router.post(path, operation_id=f"filterTasks{also}", **documented)(by_body)
+        router.get(path, **described(AREA, what, f"getTasks{also}", FilterAnswer, parameters=_parameters()))(by_query)
+        router.post(path, **described(AREA, what, f"filterTasks{also}", FilterAnswer))(by_body)
 
 
-def _add_tasks(router: Router, deps: Deps) -> None:
-    @router.get(
-        GET_TASK,
-        summary="One task, and what came of it (T-19)",
-        operation_id="getTask",
-        responses=responses(GetTaskAnswer),
-        security=BEARER,
-        openapi_extensions={"parameters": [queries.TASK_CODE]},
-    )
+def _task_routes(deps: Deps, router: Router) -> None:
+    what = "One task, and what came of it (T-19)"
+
+    @router.get(GET_TASK, **described(AREA, what, "getTask", GetTaskAnswer, parameters=[queries.TASK_CODE]))
     def get_task() -> Response[str]:
-        call: Call = router.context["call"]
-        return later(call, partial(_task, deps, call, queries.of(router).get("task_code", "")))
+        code = queries.of(router).get("task_code", "")
+        return later(router.call, partial(_task, deps, router.call, code))
 
 
-def _add_analyses(router: Router, deps: Deps) -> None:
-    def analysis(task_code: str) -> Response[str]:
-        return _analysis(deps, router.context["call"], task_code)
+def _analysis_routes(deps: Deps, router: Router) -> None:
+    def analysis(task_code: Annotated[str, Path(description=queries.ANY_NAME)]) -> Response[str]:
+        return _analysis(deps, router.call, task_code)
 
+    what = "The analysis of a call or a chat (T-20)"
     for number, path in enumerate(ANALYSES):
         router.get(
             path,
-            summary="The analysis of a call or a chat (T-20)",
             description="Until there are analyses, `error_code` is 4057 for every task.",
-            operation_id=f"getAnalysis{'Also' * number}",
-            responses=responses(AnalysisAnswer),
-            security=BEARER,
+            **described(AREA, what, f"getAnalysis{'Also' * number}", AnalysisAnswer),
         )(analysis)
+
+
+def _dictionary_routes(router: Router) -> None:
+    what = "What ids, ratings, fixed words and error codes mean (T-A17)"
+
+    @router.get(DICTIONARIES, **described(AREA, what, "getDictionaries", DictionariesAnswer))
+    def dictionaries() -> Response[str]:
+        return done(**mapping.dictionaries(language_of(router.call.languages)))
 
 
 def _parameters() -> list[dict[str, Any]]:
@@ -128,19 +111,21 @@ def _parameters() -> list[dict[str, Any]]:
 
 def _listed(deps: Deps, call: Call, given: Mapping[str, Any]) -> Response[str]:
     question = criteria.read(given)
-    return later(call, partial(_page, deps, principal_of(call).tenant_id, question))
+    return later(call, partial(_page, deps, principal_of(call).tenant_id, call.languages, question))
 
 
-def _page(deps: Deps, tenant_id: str, question: criteria.Question) -> Response[str]:
+def _page(deps: Deps, tenant_id: str, languages: str, question: criteria.Question) -> Response[str]:
     page = {"page": question.page, "per_page": question.per_page}
     tasks = _NONE if question.criteria is None else task_lists.find(deps, tenant_id, question.criteria, **page)
-    return done(**mapping.listed(tasks, directories.known_ids(deps, tenant_id), **page))
+    return done(**mapping.listed(tasks, directories.known_ids(deps, tenant_id), languages, **page))
 
 
 def _task(deps: Deps, call: Call, code: str) -> Response[str]:
     job = found.task(deps, call, code)
     text = _text(deps, job)
-    show = partial(mapping.one_task, task_rows.row_of(job), directories.known_ids(deps, job.tenant_id))
+    why = None if job.failure is None else job.failure.code
+    known = directories.known_ids(deps, job.tenant_id)
+    show = partial(mapping.one_task, task_rows.row_of(job), known, call.languages, why)
     answer = done(**show(text))
     if text is None or sending.text_bytes(str(answer.body)) <= call.max_answer_bytes:
         return answer

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from callscribe.dialects.omitting import no_default, omittable
+from callscribe.dialects.transcripto import queries
 from callscribe.dialects.transcripto.documenting import Done, Wire
 from callscribe.dialects.transcripto.results import values
 from callscribe.dialects.transcripto.results.criteria import (
@@ -66,14 +67,17 @@ _SHARE: Final = {"type": "number", "minimum": 0, "maximum": BEST_ALIGNMENT}
 _SATISFACTION: Final = _integer(0, MOST_SATISFIED)
 _MINUTES: Final = {"type": "number", "minimum": 0, "maximum": MOST_MINUTES}
 _ONE_OF: Final = "One or several of the ids that `GET /dictionaries` lists."
-_UTC: Final = "of `call_time`; UTC where no zone is given."
+_UTC: Final = (
+    "of the call: its `call_datetime`, else 00:00 of its `call_date`, else the making of its task; UTC where no zone is"
+    " given."
+)
 Criterion = Annotated[Any, "judged by `criteria.read`"]
 
 
 class FilterRequest(Wire):
     """T-18. What the tasks of the list have in common; what is null, blank or missing asks for nothing."""
 
-    task_code: Criterion = _given(_CODE, "The task's UUID, its id, or its short code: the id in base 36.")
+    task_code: Criterion = _given(_CODE, queries.ANY_NAME)
     task_id: Criterion = _given(_integer(0, MOST_ID), "The task's id.")
     date_from: Criterion = _given(_MOMENT, f"The first moment {_UTC}")
     date_to: Criterion = _given(_MOMENT, f"The last moment, a date with its whole day, {_UTC}")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from callscribe.dialects.transcripto.codes import Problem, Refused
+from callscribe.dialects.transcripto.dates import DATE_OR_TIME
 from callscribe.domain.texts import one_line
 
 V = TypeVar("V")
@@ -47,7 +48,7 @@ def wording(name: str, given: Any) -> str | None:
 
 def word(name: str, given: Any, words: Collection[str]) -> str | None:
     """One of these words, whatever its case."""
-    found = (text(name, given) or "").lower() or None
+    found = (text(name, given) or "").lower() or None if _may_be_text(given) else ""
     if found is not None and found not in words:
         raise bad(name, f"must be one of {', '.join(words)}")
     return found
@@ -90,6 +91,8 @@ def several(name: str, given: Any, read: Callable[[str, Any], V | None]) -> tupl
 
 def moment(name: str, given: Any, *, whole_day: bool) -> int | None:
     """Epoch ms; of a date without a time its first moment, or the last one of the `whole_day`. UTC where no zone is."""
+    if not _may_be_text(given):
+        raise bad(name, DATE_OR_TIME)
     value = text(name, given)
     if value is None:
         return None
@@ -103,7 +106,11 @@ def moment(name: str, given: Any, *, whole_day: bool) -> int | None:
             found += timedelta(days=1, milliseconds=-1)
         return math.floor(1000 * found.timestamp())
     except (ValueError, OverflowError) as error:
-        raise bad(name, "must be a date or a time: 2025-10-20 or 2025-10-20T10:00:00+03:00") from error
+        raise bad(name, DATE_OR_TIME) from error
+
+
+def _may_be_text(given: object) -> bool:
+    return given is None or isinstance(given, str)
 
 
 def is_integer(value: object) -> bool:

@@ -1,9 +1,11 @@
 """Check scripts as the contract shows them, and what an edit means."""
 
+from typing import Any
+
 from callscribe.dialects.transcripto.dates import with_z
 from callscribe.dialects.transcripto.scripts.schemas import ScriptBody, ScriptEdit
+from callscribe.dialects.transcripto.shelving import edited_fields
 from callscribe.domain.shelves import CheckScript
-from callscribe.services.check_scripts import ScriptFields
 
 
 def script(one: CheckScript) -> dict[str, object]:
@@ -21,19 +23,9 @@ def script(one: CheckScript) -> dict[str, object]:
     ).model_dump()
 
 
-def edited(body: ScriptEdit) -> ScriptFields:
+def edited(body: ScriptEdit) -> dict[str, Any]:
     """What an edit changes: only a description may be taken away by null."""
-    fields: ScriptFields = {}
-    if body.identifier is not None:
-        fields["identifier"] = body.identifier
-    if body.title is not None:
-        fields["title"] = body.title
-    if "description" in body.model_fields_set:
-        fields["description"] = body.description
-    if body.is_active is not None:
-        fields["is_active"] = body.is_active
-    if body.version is not None:
-        fields["version_number"] = body.version
-    if body.script_body is not None:
-        fields["script_body"] = body.script_body
+    fields = edited_fields(body, nullable=("description",), besides="script_id")
+    if "version" in fields:
+        fields["version_number"] = fields.pop("version")
     return fields

@@ -5,12 +5,13 @@ from functools import partial
 from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from callscribe.dialects.front import Access, Call
+from callscribe.dialects.routing import Router
 from callscribe.dialects.transcripto.answering import done, message, principal_of
 from callscribe.dialects.transcripto.codes import Problem
+from callscribe.dialects.transcripto.documenting import Area, described
 from callscribe.dialects.transcripto.scripts import mapping
 from callscribe.dialects.transcripto.scripts.schemas import (
     ScriptAnswer,
@@ -21,13 +22,14 @@ from callscribe.dialects.transcripto.scripts.schemas import (
     ScriptsAnswer,
     ScriptsRequest,
 )
-from callscribe.dialects.transcripto.shelving import Problems, change, documented, path_number
+from callscribe.dialects.transcripto.shelving import Problems, change, meant_id
 from callscribe.dialects.transcripto.texts import Said
 from callscribe.domain.accounts import Scope
 from callscribe.errors import Taken
 from callscribe.ports import Deps
 from callscribe.services import check_scripts
 
+AREA: Final = Area("scripts", "Call check scripts: what operators shall say; each user's own.")
 LIST: Final = "/user/call_check_scripts/list"
 CREATE: Final = "/user/call_check_scripts/create"
 EDIT: Final = "/user/call_check_scripts/edit/<script_id>"
@@ -50,26 +52,23 @@ _THE_PATHS: Final = ScriptChoice()
 
 def router(deps: Deps) -> Router:
     """The area's routes."""
-    router = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
+    router = Router()
 
-    @router.post(LIST, **documented("Find scripts (T-33)", "listScripts", ScriptsAnswer))
+    @router.post(LIST, **described(AREA, "Find scripts (T-33)", "listScripts", ScriptsAnswer))
     def search(body: Annotated[ScriptsRequest, Body()] = _ALL) -> Response[str]:
-        return _found(deps, router.context["call"], body)
+        return _found(deps, router.call, body)
 
-    @router.post(CREATE, **documented("Create a script (T-34)", "createScript", ScriptAnswer))
+    @router.post(CREATE, **described(AREA, "Create a script (T-34)", "createScript", ScriptAnswer))
     def create(body: Annotated[ScriptRequest, Body()]) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_created, deps, call, body), _PROBLEMS)
+        return change(router.call, partial(_created, deps, router.call, body), _PROBLEMS)
 
-    @router.post(EDIT, **documented("Edit a script (T-34)", "editScript", ScriptAnswer))
+    @router.post(EDIT, **described(AREA, "Edit a script (T-34)", "editScript", ScriptAnswer))
     def edit(script_id: str, body: Annotated[ScriptEdit, Body()] = _NOTHING) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_edited, deps, call, script_id, body), _PROBLEMS)
+        return change(router.call, partial(_edited, deps, router.call, script_id, body), _PROBLEMS)
 
-    @router.post(DELETE, **documented("Delete a script (T-34)", "deleteScript", ScriptDeletedAnswer))
+    @router.post(DELETE, **described(AREA, "Delete a script (T-34)", "deleteScript", ScriptDeletedAnswer))
     def delete(script_id: str, body: Annotated[ScriptChoice, Body()] = _THE_PATHS) -> Response[str]:
-        call: Call = router.context["call"]
-        return change(call, partial(_deleted, deps, call, script_id, body))
+        return change(router.call, partial(_deleted, deps, router.call, script_id, body))
 
     return router
 
@@ -95,16 +94,11 @@ def _created(deps: Deps, call: Call, body: ScriptRequest) -> Response[str]:
 
 
 def _edited(deps: Deps, call: Call, given: str, body: ScriptEdit) -> Response[str]:
-    wanted = _meant(given, body.script_id)
+    wanted = meant_id(given, body.script_id)
     changed = check_scripts.edit(deps, principal_of(call), wanted, **mapping.edited(body))
     return done(success_message=message(call, Said.SAVED), data=mapping.script(changed))
 
 
 def _deleted(deps: Deps, call: Call, given: str, body: ScriptChoice) -> Response[str]:
-    check_scripts.remove(deps, principal_of(call), _meant(given, body.script_id))
+    check_scripts.remove(deps, principal_of(call), meant_id(given, body.script_id))
     return done(message=message(call, Said.DELETED))
-
-
-def _meant(in_path: str, in_body: int | None) -> int:
-    """T-34: the body's id counts first, wherever the path leads."""
-    return path_number(in_path) if in_body is None else in_body

@@ -5,11 +5,11 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from callscribe.dialects.transcripto.documenting import Done, Wire
-from callscribe.dialects.transcripto.shelving import MAX_PER_PAGE, Flag, NeededText, Number, PageNumber, PerPage, number
+from callscribe.dialects.transcripto.paging import PageAnswer, PageRequest
+from callscribe.dialects.transcripto.shelving import Flag, NeededText, Number, number
 from callscribe.services.check_scripts import MAX_BODY_CHARACTERS
 from callscribe.services.shelves import MAX_DESCRIPTION_CHARACTERS, MAX_NAME_CHARACTERS
 
-_PER_PAGE = 20
 _NAME = f"Up to {MAX_NAME_CHARACTERS} characters."
 _IDENTIFIER = f"{_NAME} No other script of the user has it."
 _DESCRIPTION = f"Up to {MAX_DESCRIPTION_CHARACTERS} characters."
@@ -18,18 +18,11 @@ _BODY = f"Plain text, up to {MAX_BODY_CHARACTERS} characters."
 Version = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(number)]
 
 
-class ScriptsRequest(Wire):
+class ScriptsRequest(PageRequest):
     """Which scripts are wanted; null is as good as nothing."""
 
     q: str | None = Field(default=None, description="Part of identifier or title, in whatever case.")
     only_active: Flag | None = Field(default=None, description="true, 1 or yes: only active ones.")
-    page: PageNumber | None = Field(default=None, description="1 by default.")
-    per_page: PerPage | None = Field(default=None, description=f"{_PER_PAGE} by default, at most {MAX_PER_PAGE}.")
-
-    @property
-    def paging(self) -> dict[str, int]:
-        """With what is there by default."""
-        return {"page": self.page or 1, "per_page": self.per_page or _PER_PAGE}
 
 
 class ScriptRequest(Wire):
@@ -45,22 +38,21 @@ class ScriptRequest(Wire):
     script_body: NeededText = Field(description=_BODY, examples=["Hello! My name is ..."])
 
 
-class ScriptEdit(Wire):
-    """What shall change; what is missing or null stays, but for a description, which null takes away."""
+class ScriptChoice(Wire):
+    """Which script is meant, where it is not the path's."""
 
     script_id: Number | None = Field(default=None, description="Counts before the path's own id.", examples=[11])
+
+
+class ScriptEdit(ScriptChoice):
+    """What shall change; what is missing or null stays, but for a description, which null takes away."""
+
     identifier: str | None = Field(default=None, description=_IDENTIFIER, examples=["welcome_v2"])
     title: str | None = Field(default=None, description=_NAME, examples=["Customer greeting (extended)"])
     description: str | None = Field(default=None, description=_DESCRIPTION, examples=["Added verification block"])
     is_active: Flag | None = None
     version: Version | None = Field(default=None, examples=[2])
     script_body: str | None = Field(default=None, description=_BODY)
-
-
-class ScriptChoice(Wire):
-    """Which script is meant, where it is not the path's."""
-
-    script_id: Number | None = Field(default=None, description="Counts before the path's own id.", examples=[11])
 
 
 class ScriptBody(Wire):
@@ -77,12 +69,9 @@ class ScriptBody(Wire):
     updated_at: str = Field(examples=["2025-10-22T09:10:00Z"])
 
 
-class ScriptsAnswer(Done):
+class ScriptsAnswer(PageAnswer):
     """One page of the scripts."""
 
-    total: int = Field(description="On all pages.")
-    page: int
-    per_page: int
     items: list[ScriptBody]
 
 

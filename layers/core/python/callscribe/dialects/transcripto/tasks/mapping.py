@@ -6,7 +6,7 @@ from typing import Final
 
 from callscribe.dialects.front import read_language
 from callscribe.dialects.transcripto.codes import Problem, Refused
-from callscribe.dialects.transcripto.dates import read_date, read_datetime
+from callscribe.dialects.transcripto.dates import DATE_OR_TIME, read_date, read_datetime
 from callscribe.dialects.transcripto.tasks.schemas import (
     AudioFields,
     CallFields,
@@ -15,8 +15,8 @@ from callscribe.dialects.transcripto.tasks.schemas import (
     ReportRequest,
 )
 from callscribe.domain import chats
+from callscribe.domain.call_facts import Direction
 from callscribe.domain.chats import Chat, Message
-from callscribe.domain.roles import Direction
 from callscribe.domain.task_facts import TaskType
 from callscribe.domain.texts import one_line
 from callscribe.errors import Invalid
@@ -49,15 +49,17 @@ def call(fields: CallFields, leniencies: list[str]) -> NewTask:
 def audio(kind: TaskType, fields: AudioFields, leniencies: list[str]) -> NewTask:
     """T-14, T-15. Raises Invalid."""
     directory_id = directory(fields.directory_id, leniencies)
-    return NewTask(kind, directory_id=directory_id, language=language(fields.file_lang))
+    return NewTask(kind, operator_name=None, directory_id=directory_id, language=language(fields.file_lang))
 
 
 def video(link: object) -> str:
     """T-15: the link to a video. Raises Refused: MISSING, BAD_LINK."""
     if link is None or (isinstance(link, str) and not link.strip()):
         raise Refused(Problem.MISSING, "file_path is required")
-    if not isinstance(link, str) or len(link) > _MAX_LINK_CHARACTERS:
-        raise Refused(Problem.BAD_LINK, f"file_path must be a text of at most {_MAX_LINK_CHARACTERS} characters")
+    if not isinstance(link, str):
+        raise Refused(Problem.BAD_LINK, "file_path: must be a link to a video")
+    if len(link) > _MAX_LINK_CHARACTERS:
+        raise Refused(Problem.BAD_LINK, f"file_path: must be text of at most {_MAX_LINK_CHARACTERS} characters")
     return link.strip()
 
 
@@ -65,8 +67,13 @@ def chat(request: ChatRequest) -> tuple[NewTask, Chat]:
     """T-16, T-A20. Raises Refused: MISSING without text and chunks, INVALID for a bad date."""
     if not request.text and not request.chunks:
         raise Refused(Problem.MISSING, "text or chunks: one of them is required")
-    call_date, _ = _called(request.call_date, None)
-    new = NewTask(TaskType.CHAT, operator_name=_given(request.operator_name) or NOBODY_NAMED, call_date=call_date)
+    call_date, call_at_ms = _written(request.call_date)
+    new = NewTask(
+        TaskType.CHAT,
+        operator_name=_given(request.operator_name) or NOBODY_NAMED,
+        call_date=call_date,
+        call_at_ms=call_at_ms,
+    )
     return new, chats.of(request.text or None, [_message(chunk) for chunk in request.chunks or ()])
 
 
@@ -120,7 +127,26 @@ def _called(day: str | None, moment: str | None) -> tuple[str | None, int | None
     if moment_given is None:
         return call_date, None
     call_at_ms = read_datetime("call_datetime", moment_given)
-    return call_date or datetime.fromisoformat(moment_given).date().isoformat(), call_at_ms
+    return call_date or _day_of(moment_given), call_at_ms
+
+
+def _written(given: str | None) -> tuple[str | None, int | None]:
+    """The date of a chat, and its time, epoch ms, where its date came with one (T-04)."""
+    text = _given(given)
+    if text is None or _is_day(text):
+        return _called(text, None)
+    call_at_ms = read_datetime("call_date", text)
+    return _day_of(text), call_at_ms
+
+
+def _day_of(moment: str) -> str:
+    """The date of a good time, where its time zone is."""
+    return datetime.fromisoformat(moment).date().isoformat()
+
+
+def _is_day(given: str) -> bool:
+    """Whether it is meant to be a date without a time."""
+    return len(given) <= len("2025-10-31")
 
 
 def _message(chunk: str | Chunk) -> Message:
@@ -132,16 +158,14 @@ def _message(chunk: str | Chunk) -> Message:
 def _day_or_time(name: str, given: object) -> str | None:
     """Text that may be a date or a time; None for blanks. Raises Refused (BAD_DATE)."""
     if given is not None and not (isinstance(given, str) and len(given) <= _MAX_MOMENT_CHARACTERS):
-        raise Refused(Problem.BAD_DATE, f"{name} must be a text of at most {_MAX_MOMENT_CHARACTERS} characters")
+        raise Refused(Problem.BAD_DATE, f"{name}: {DATE_OR_TIME}")
     return _given(given)
 
 
 def _first_ms(name: str, given: str) -> int:
     """The first moment of a day, or the moment, epoch ms, UTC. Raises Refused (BAD_DATE)."""
     try:
-        if "T" not in given and " " not in given:
-            return _midnight_ms(read_date(name, given))
-        return read_datetime(name, given)
+        return _midnight_ms(read_date(name, given)) if _is_day(given) else read_datetime(name, given)
     except Refused as error:
         raise Refused(Problem.BAD_DATE, error.detail) from error
 
@@ -149,8 +173,7 @@ def _first_ms(name: str, given: str) -> int:
 def _last_ms(name: str, given: str) -> int:
     """The last one."""
     first_ms = _first_ms(name, given)
-    is_day = len(given) == len("2025-10-31")
-    return first_ms + round(1000 * _DAY.total_seconds()) - 1 if is_day else first_ms
+    return first_ms + round(1000 * _DAY.total_seconds()) - 1 if _is_day(given) else first_ms
 
 
 def _midnight_ms(day: str) -> int:

@@ -3,17 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from callscribe.dialects.front import Access, Call, fingerprint, header, idempotency_key
+from callscribe.dialects.answers import later
+from callscribe.dialects.front import Access, Call, fingerprint, header, idempotency_key, idempotency_parameter
+from callscribe.dialects.routing import Router
 from callscribe.dialects.transcripto import forms
-from callscribe.dialects.transcripto.answering import done, later, message, principal_of
+from callscribe.dialects.transcripto.answering import done, message, principal_of
 from callscribe.dialects.transcripto.codes import Problem, Refused
-from callscribe.dialects.transcripto.documenting import BEARER, responses
+from callscribe.dialects.transcripto.documenting import Area, Done, DuplicateRefusal, Refusal, Wire, described
 from callscribe.dialects.transcripto.forms import FILE, FormFile
 from callscribe.dialects.transcripto.tasks import mapping
 from callscribe.dialects.transcripto.tasks.schemas import (
@@ -43,6 +44,9 @@ from callscribe.services.creation import Idempotency
 from callscribe.services.scratch import scratch_folder
 from callscribe.services.tasks import NewTask
 
+B = TypeVar("B")  # a request's body
+
+AREA: Final = Area("tasks", "Calls, other recordings, videos, chats and reports to be worked on.")
 ADD_CALL: Final = "/addtaskcall"
 ADD_CALL_BY_URL: Final = "/addtaskcallbyurl"
 ADD_AUDIO: Final = "/addtaskaudio"
@@ -68,104 +72,68 @@ _CHECK_HEADER: Final = {
     "name": "X-Callscribe-Duplicate-Check",
     "in": "header",
     "required": False,
-    "description": "`content`: refuse (4091) a file that came before with the same header, whatever its name.",
+    "description": "`content`: refuse (4091, with `id` and `code` of the earlier task) a file that came before with the"
+    " same header, whatever its name.",
     "schema": {"type": "string", "enum": [_BY_CONTENT]},
 }
-_IDEMPOTENCY_KEY: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "The same key with the same request, its file included, gives the same task for 24 hours.",
-    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-}
+_IDEMPOTENCY_KEY: Final = idempotency_parameter(
+    "The same key with the same request, its file included, gives the same task"
+)
 
 
 def router(deps: Deps) -> Router:
     """The area's routes."""
-    made = Router()  # type: ignore[no-untyped-call]  # Powertools' own constructor is not typed
-    _form_routes(deps, made)
-    _link_routes(deps, made)
-    _other_routes(deps, made)
-    return made
+    router = Router()
+    _form_routes(deps, router)
+    _json_routes(deps, router)
+    return router
 
 
 def _form_routes(deps: Deps, router: Router) -> None:
-    @router.post(
-        ADD_CALL,
-        summary="Process a call, by its file (T-12)",
-        operation_id="addTaskCall",
-        responses=responses(TaskAnswer),
-        security=BEARER,
-        openapi_extensions={"requestBody": form_body(CallFields), "parameters": [_CHECK_HEADER, _IDEMPOTENCY_KEY]},
-    )
+    def make(model: type[Any], new_task: Callable[[Any, list[str]], NewTask]) -> Response[str]:
+        return later(router.call, partial(_add_file, deps, router.call, router.event, model, new_task))
+
+    @router.post(ADD_CALL, **_by_form("Process a call, by its file (T-12)", "addTaskCall", CallFields))
     def add_call() -> Response[str]:
-        call: Call = router.context["call"]
-        return later(call, partial(_add_file, deps, call, router.current_event.raw_event, CallFields, mapping.call))
+        return make(CallFields, mapping.call)
 
-    @router.post(
-        ADD_AUDIO,
-        summary="Process another recording, by its file (T-14)",
-        operation_id="addTaskAudio",
-        responses=responses(TaskAnswer),
-        security=BEARER,
-        openapi_extensions={"requestBody": form_body(AudioFields), "parameters": [_CHECK_HEADER, _IDEMPOTENCY_KEY]},
-    )
+    @router.post(ADD_AUDIO, **_by_form("Process another recording, by its file (T-14)", "addTaskAudio", AudioFields))
     def add_audio() -> Response[str]:
-        call: Call = router.context["call"]
-        read = partial(mapping.audio, TaskType.AUDIO)
-        return later(call, partial(_add_file, deps, call, router.current_event.raw_event, AudioFields, read))
+        return make(AudioFields, partial(mapping.audio, TaskType.AUDIO))
 
 
-def _link_routes(deps: Deps, router: Router) -> None:
-    @router.post(
-        ADD_CALL_BY_URL,
-        summary="Process a call, by a link to its recording (T-13)",
-        operation_id="addTaskCallByUrl",
-        responses=responses(TaskAnswer),
-        security=BEARER,
-        openapi_extensions={"parameters": [_IDEMPOTENCY_KEY]},
-    )
+def _json_routes(deps: Deps, router: Router) -> None:
+    def make(add: Callable[[Deps, Call, B, str | None], Response[str]], body: B) -> Response[str]:
+        return later(router.call, partial(add, deps, router.call, body, idempotency_key(router.event)))
+
+    by_url = "Process a call, by a link to its recording (T-13)"
+
+    @router.post(ADD_CALL_BY_URL, **_by_json(by_url, "addTaskCallByUrl", TaskAnswer))
     def add_call_by_url(body: Annotated[CallByUrlRequest, Body()]) -> Response[str]:
-        call: Call = router.context["call"]
-        return later(call, partial(_add_url, deps, call, body, idempotency_key(router.current_event.raw_event)))
+        return make(_add_url, body)
 
-    @router.post(
-        ADD_VIDEO,
-        summary="Process a video, by its link (T-15)",
-        operation_id="addTaskYoutube",
-        responses=responses(VideoAnswer),
-        security=BEARER,
-        openapi_extensions={"parameters": [_IDEMPOTENCY_KEY]},
-    )
+    @router.post(ADD_VIDEO, **_by_json("Process a video, by its link (T-15)", "addTaskYoutube", VideoAnswer))
     def add_video(body: Annotated[VideoRequest, Body()]) -> Response[str]:
-        call: Call = router.context["call"]
-        return later(call, partial(_add_video, deps, call, body, idempotency_key(router.current_event.raw_event)))
+        return make(_add_video, body)
 
-
-def _other_routes(deps: Deps, router: Router) -> None:
-    @router.post(
-        ADD_CHAT,
-        summary="Analyse a chat (T-16)",
-        operation_id="addChatAnalysisTask",
-        responses=responses(ChatAnswer),
-        security=BEARER,
-        openapi_extensions={"parameters": [_IDEMPOTENCY_KEY]},
-    )
+    @router.post(ADD_CHAT, **_by_json("Analyse a chat (T-16)", "addChatAnalysisTask", ChatAnswer))
     def add_chat(body: Annotated[ChatRequest, Body()]) -> Response[str]:
-        call: Call = router.context["call"]
-        return later(call, partial(_add_chat, deps, call, body, idempotency_key(router.current_event.raw_event)))
+        return make(_add_chat, body)
 
-    @router.post(
-        ADD_REPORT,
-        summary="Make a report on a period (T-17)",
-        operation_id="addCallReport",
-        responses=responses(ReportAnswer),
-        security=BEARER,
-        openapi_extensions={"parameters": [_IDEMPOTENCY_KEY]},
-    )
+    @router.post(ADD_REPORT, **_by_json("Make a report on a period (T-17)", "addCallReport", ReportAnswer))
     def add_report(body: Annotated[ReportRequest, Body()]) -> Response[str]:
-        call: Call = router.context["call"]
-        return later(call, partial(_add_report, deps, call, body, idempotency_key(router.current_event.raw_event)))
+        return make(_add_report, body)
+
+
+def _by_form(summary: str, operation_id: str, fields: type[Wire]) -> dict[str, Any]:
+    headers = [_CHECK_HEADER, _IDEMPOTENCY_KEY]
+    body = form_body(fields)
+    refusals = DuplicateRefusal | Refusal
+    return described(AREA, summary, operation_id, TaskAnswer, refusals=refusals, parameters=headers, requestBody=body)
+
+
+def _by_json(summary: str, operation_id: str, success: type[Done]) -> dict[str, Any]:
+    return described(AREA, summary, operation_id, success, parameters=[_IDEMPOTENCY_KEY])
 
 
 def _add_file(

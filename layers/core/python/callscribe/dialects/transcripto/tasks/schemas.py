@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, ValidationError, WithJsonSchema
 
-from callscribe.dialects import answers
 from callscribe.dialects.omitting import omittable
+from callscribe.dialects.transcripto import rules
 from callscribe.dialects.transcripto.documenting import Done, Wire
 from callscribe.dialects.transcripto.forms import FILE
 from callscribe.dialects.transcripto.shelving import whole
@@ -90,13 +90,26 @@ class Chunk(Wire):
     time: Name | int | float | None = Field(default=None, description="When; kept as it is sent.")
 
 
+def _chunk_kind(value: Any) -> str | None:
+    """Whether a chunk is a text or a message; None for what is neither."""
+    return "str" if isinstance(value, str) else "Chunk" if isinstance(value, dict | Chunk) else None
+
+
+_CHUNK_KINDS = Discriminator(
+    _chunk_kind, custom_error_type="chunk", custom_error_message="must be a string, or an object with `text`"
+)
+AnyChunk = Annotated[Annotated[str, Tag("str")] | Annotated[Chunk, Tag("Chunk")], _CHUNK_KINDS]
+
+
 class ChatRequest(Wire):
     """T-16, T-A20. A chat as one text, or in chunks; one of the two is needed, and both are kept."""
 
     text: str | None = Field(default=None, examples=["Dialog with a customer..."])
-    chunks: list[str | Chunk] | None = Field(default=None, max_length=_MAX_CHUNKS)
+    chunks: list[AnyChunk] | None = Field(default=None, max_length=_MAX_CHUNKS)
     operator_name: Name | None = Field(default=None, description="`global`, where it is not given.")
-    call_date: Day = Field(default=None, description="YYYY-MM-DD.", examples=["2025-10-20"])
+    call_date: Moment = Field(
+        default=None, description="YYYY-MM-DD, or ISO 8601 with a time zone.", examples=["2025-10-20"]
+    )
 
 
 class ReportRequest(Wire):
@@ -146,19 +159,20 @@ def read_form(model: type[M], fields: Mapping[str, str]) -> M:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise answers.malformed(RequestValidationError(error.errors(include_url=False, include_input=False))) from None
+        raise rules.malformed(RequestValidationError(error.errors(include_url=False, include_input=False))) from None
 
 
 def form_body(model: type[BaseModel]) -> dict[str, Any]:
     """How the OpenAPI document describes a form with the model's fields and a file."""
-    schema = model.model_json_schema()
-    texts = {
-        name: {"type": "string", **{key: value for key, value in field.items() if key in ("description", "examples")}}
-        for name, field in schema["properties"].items()
-    }
-    for name, field in texts.items():
-        if "examples" in field:
-            texts[name] = {**field, "examples": [str(example) for example in field["examples"]]}
+    texts = {name: _as_text(field) for name, field in model.model_json_schema()["properties"].items()}
     file = {"type": "string", "format": "binary", "description": "The recording: WAV, MP3, OGG, …; 2 s to 4 h."}
     form = {"type": "object", "required": [FILE], "properties": {FILE: file, **texts}}
     return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+
+
+def _as_text(field: Mapping[str, Any]) -> dict[str, Any]:
+    """How a form has a field: as text, of the same words where only some are taken."""
+    told = {key: value for key, value in field.items() if key == "description"}
+    examples = {"examples": [str(example) for example in field["examples"]]} if "examples" in field else {}
+    words = next((kind["enum"] for kind in field.get("anyOf", ()) if "enum" in kind), None)
+    return {"type": "string", **told, **examples, **({} if words is None else {"enum": words})}
