@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yt_dlp
 
 from callscribe.adapters.web import trusted
 from callscribe.adapters.web.fence import Fence
@@ -53,6 +54,20 @@ def test_T_15_the_sound_behind_a_link_comes_as_the_server_has_it(site: MediaSite
     assert fetch(site.url("/talk.flac?part=1"), tmp_path).read_bytes() == SOUND
     assert [path.name for path in tmp_path.iterdir()] == ["sound"]
     assert not [headers for headers in site.server.headers if {"cookie", "authorization"} & set(headers)]
+
+
+def test_the_process_leaves_no_bytecode_that_its_limits_may_have_cut_short(
+    site: MediaSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python would load it for ever after, in every process: "marshal data too short"."""
+    never_compiled = tmp_path / "packages"
+    source = Path(yt_dlp.__file__).parent
+    shutil.copytree(source, never_compiled / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.syspath_prepend(never_compiled)  # which the process gets from us
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    assert fetch(site.url("/talk.flac"), folder).read_bytes() == SOUND
+    assert list(never_compiled.rglob("*.pyc")) == []
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 429, 500, 503])

@@ -192,28 +192,7 @@ def test_what_is_no_chat_is_not_taken_for_one(body: bytes) -> None:
 
 
 MEGABYTE = 1_000_000
-PIECES = [
-    "*",
-    "-",
-    " ",
-    ">",
-    "[",
-    "1",
-    ":",
-    "(",
-    "a",
-    "\t",
-    "1:",
-    "* ",
-    "- >*",
-    "[1",
-    "T1",
-    "a ",
-    "a*",
-    "*:",
-    "[10:21] ",
-    "A: b",
-]
+PIECES = [*"*- >[1:(a\t", "1:", "* ", "- >*", "[1", "T1", "a ", "a*", "*:", "[10:21] ", "A: b"]
 
 
 def seconds(text: str) -> float:

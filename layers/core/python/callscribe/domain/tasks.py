@@ -88,9 +88,8 @@ class TaskRow:
         """
         if self.call_at_ms is not None:
             return self.call_at_ms
-        if self.call_date is not None:
-            return round(datetime.fromisoformat(self.call_date).replace(tzinfo=UTC).timestamp() * 1000)
-        return self.created_at_ms
+        day_ms = None if self.call_date is None else _start_of_day_ms(self.call_date)
+        return self.created_at_ms if day_ms is None else day_ms
 
     @property
     def day(self) -> int:
@@ -103,6 +102,14 @@ def folded(text: str) -> str:
     makes a difference, nor white space, control characters, or the dots on a ё.
     """
     return " ".join(caseless(_CONTROLS.sub(" ", text)).replace("ё", "е").split())
+
+
+def _start_of_day_ms(date: str) -> int | None:
+    """The first moment of a day `YYYY-MM-DD`, UTC; None for what is no day."""
+    try:
+        return round(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp() * 1000)
+    except ValueError:
+        return None
 
 
 def month_of(created_at_ms: int) -> str:

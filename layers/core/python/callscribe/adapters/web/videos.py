@@ -44,7 +44,8 @@ class YtDlpVideos:
 def _run(request: dict[str, str | int], folder: Path, total_s: float) -> bytes:
     """The child's report. Whatever is left of its group is gone afterwards, on every way out."""
     process = subprocess.Popen(
-        [sys.executable, "-P", "-s", "-S", "-m", _CHILD, json.dumps(request)],
+        # -B: its limit on files would cut bytecode short, and Python would load that for ever after.
+        [sys.executable, "-B", "-P", "-s", "-S", "-m", _CHILD, json.dumps(request)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
