@@ -58,7 +58,7 @@ ENGINE_ARGS = $(if $(ENGINE),--engine "$(ENGINE)") $(if $(MODEL_DIR),--model-dir
 
 .PHONY: test
 test: setup  ## Run all tests, the end-to-end ones on the laptop cloud included
-	@$(BIN)/pytest -q -n 2
+	@$(BIN)/pytest -q -n 3
 
 .PHONY: test-torch
 test-torch: .venv-torch/.installed  ## Run the tests of what needs torch, in an environment of its own (no GPU needed)

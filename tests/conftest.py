@@ -1,4 +1,4 @@
-"""What all tests share: how `pytest -n 2` deals them out, and that a password is hashed once."""
+"""What all tests share: how `pytest -n` deals them out, and that a password is hashed once."""
 
 from contextlib import ExitStack
 from typing import Any
