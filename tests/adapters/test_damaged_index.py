@@ -137,7 +137,8 @@ def test_whatever_a_damaged_file_does_to_a_question_it_is_unreadable(
     assert "secret" not in caplog.text.lower()
 
 
-def test_a_month_is_made_anew_from_its_tasks_alone_however_its_file_is_damaged(sound: bytes, tmp_path: Path) -> None:
+def test_a_month_is_made_anew_from_its_tasks_alone_where_its_file_is_not_sound(sound: bytes, tmp_path: Path) -> None:
+    """Or is, as long as no version in it is above its task's: of that `test_index_files` tells."""
     rows = [task(number, version=9, words="anew") for number in TASKS]
     for made in copies(sound, tmp_path):
         index = made()

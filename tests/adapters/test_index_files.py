@@ -27,6 +27,15 @@ from tests.adapters.cloud import REGION
 
 BUCKET = "index"
 JANUARY_MS = 1_767_225_600_000
+DAMAGE = """
+PRAGMA writable_schema = ON;
+CREATE TEMP TABLE before AS SELECT sql FROM sqlite_schema WHERE name = '{table}';
+UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '') WHERE name = '{table}';
+PRAGMA writable_schema = RESET;
+UPDATE {table} SET {column} = {value};
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET sql = (SELECT sql FROM temp.before) WHERE name = '{table}';
+"""
 
 
 @pytest.fixture(params=["memory", "aws"])
@@ -222,6 +231,78 @@ def test_a_file_that_cannot_be_read_is_no_answer_and_can_be_made_anew(tmp_path: 
     index.close()
 
 
+@pytest.mark.parametrize("version", [0, 1, 99])
+def test_a_file_of_another_version_cannot_be_read_and_is_made_anew(version: int, tmp_path: Path) -> None:
+    """Version 1 was once written, and lies where somebody has upgraded."""
+    files = MemoryIndexFiles()
+    index = SqliteTaskIndex(files, folder(tmp_path, "copies"))
+    index.take_in("t1", "2026-01", [task(1), task(2)], gone={})
+    change_file(files, "t1", "2026-01", tmp_path, f"PRAGMA user_version = {version}")
+    for ask in (lambda: ids(index, "t1"), lambda: index.take_in("t1", "2026-01", [task(3)], gone={})):
+        with pytest.raises(Unreadable) as caught:
+            ask()
+        assert caught.value.months == ("2026-01",)
+    index.rewrite("t1", "2026-01", [task(2)], gone={})
+    assert ids(index, "t1") == [2]
+    index.close()
+
+
+@pytest.mark.parametrize("number", ["NULL", "'x'", "x'00'", "1.5", "9223372036854775807"])
+def test_a_number_of_words_that_is_none_makes_the_file_unreadable(number: str, tmp_path: Path) -> None:
+    """Nobody who hands in sound rows is told that they lack a value."""
+    files = MemoryIndexFiles()
+    index = SqliteTaskIndex(files, folder(tmp_path, "copies"))
+    index.take_in("t1", "2026-01", [replace(task(1), words="said")], gone={})
+    put_value(files, tmp_path, "counters", "words_row", number)
+    with pytest.raises(Unreadable) as caught:
+        index.take_in("t1", "2026-01", [replace(task(2), words="said")], gone={})
+    assert caught.value.months == ("2026-01",)
+    index.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("shown", "code", "NULL"),
+        ("shown", "code", "x'41'"),
+        ("shown", "file_name", "x'41'"),
+        ("shown", "call_at_ms", "'soon'"),
+        ("shown", "created_at_ms", "NULL"),
+        ("shown", "created_at_ms", "1000000000000000000"),
+        ("shown", "version", "NULL"),
+        ("tasks", "updated_at_ms", "1000000000000000000"),
+        ("tasks", "length_min", "NULL"),
+        ("tasks", "satisfaction", "'very'"),
+        ("tasks", "call_type", "x'41'"),
+    ],
+)
+def test_a_value_of_a_kind_that_no_task_has_makes_the_file_unreadable(
+    table: str, column: str, value: str, tmp_path: Path
+) -> None:
+    """None of them comes out in a list."""
+    files = MemoryIndexFiles()
+    index = SqliteTaskIndex(files, folder(tmp_path, "copies"))
+    index.take_in("t1", "2026-01", [task(1)], gone={})
+    put_value(files, tmp_path, table, column, value)
+    with pytest.raises(Unreadable) as caught:
+        ids(index, "t1")
+    assert caught.value.months == ("2026-01",)
+    index.close()
+
+
+def test_a_sound_file_that_knows_a_newer_version_of_a_task_stays_a_conflict(tmp_path: Path) -> None:
+    """Be it that somebody else took it in meanwhile, be it that this one value is damaged: it looks the same."""
+    files = MemoryIndexFiles()
+    index = SqliteTaskIndex(files, folder(tmp_path, "copies"))
+    index.take_in("t1", "2026-01", [task(1)], gone={})
+    put_value(files, tmp_path, "shown", "version", "65")
+    for _ in range(2):
+        with pytest.raises(Conflict):
+            index.rewrite("t1", "2026-01", [task(1)], gone={})
+    assert index.versions("t1", "2026-01") == {1: 65}
+    index.close()
+
+
 @pytest.mark.parametrize("version", [0, 99])
 def test_all_months_that_cannot_be_read_are_named_at_once_and_in_the_log(
     version: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -364,10 +445,14 @@ def change_file(files: MemoryIndexFiles, tenant_id: str, month: str, folder_path
     key, path = f"tasks/{tenant_id}/{month}.sqlite", folder_path / "changed"
     etag = files.fetch(key, path)
     database = sqlite3.connect(path)
-    database.execute(sql)
-    database.commit()
+    database.executescript(sql)
     database.close()
     assert files.replace(key, path, etag=etag)
+
+
+def put_value(files: MemoryIndexFiles, folder_path: Path, table: str, column: str, value: str) -> None:
+    """As damage does, which heeds no constraint."""
+    change_file(files, "t1", "2026-01", folder_path, DAMAGE.format(table=table, column=column, value=value))
 
 
 def folder(parent: Path, name: str) -> Path:

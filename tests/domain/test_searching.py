@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from callscribe.domain.searching import phrases, searched
@@ -21,6 +21,7 @@ from callscribe.domain.tasks import folded
         ("за́мок замо́к", "замок замок"),
         ("ΚΑΛΗΜΕΡΑ Καλημέρα σας ΣΑΣ", "καλημερα καλημερα σασ σασ"),
         ("it's e-mail x_y 42", "it s e mail x y 42"),
+        ("всѐ ѝ", "все и"),
         ("İstanbul", "istanbul"),
         ("con\u00adtract zero\u200bwidth", "contract zerowidth"),
         ("हिन्दी, ไทย", "हिन्दी ไทย"),
@@ -36,6 +37,7 @@ def test_words_are_known_by_what_people_hear_and_not_by_how_they_are_written(wri
 
 
 @given(st.text())
+@example("\u0748\u033d\U000e01e9\ua953")
 def test_what_looks_alike_is_searched_alike_and_once_is_enough(text: str) -> None:
     forms = {searched(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")}
     assert forms == {searched(text)}

@@ -1,5 +1,9 @@
 """Texts of clients: cleaned once, and the same however often."""
 
+import time
+import unicodedata
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,3 +51,15 @@ def test_what_shows_anything_is_not_blank(text: str) -> None:
 def test_texts_that_differ_in_case_or_spelling_only_are_one(one: str, other: str) -> None:
     assert caseless(one) == caseless(other)
     assert caseless("й") != caseless("и")
+
+
+@pytest.mark.parametrize("clean", [one_line, lines, caseless])
+@pytest.mark.parametrize("marks", ["\u0301\u0316", "\u0316\u0301\u0327", "\u05b0\u05bc"])
+def test_very_many_marks_on_a_letter_are_no_work_and_do_not_stay(clean: Callable[[str], str], marks: str) -> None:
+    started_s = time.process_time()
+    assert len(clean("a" + marks * 300_000 + "b")) <= 32
+    assert time.process_time() - started_s < 5  # by the square of their number it would be minutes
+
+
+def test_as_many_marks_as_any_language_has_all_stay() -> None:
+    assert one_line("שָׁלוֹם x" + "\u0316" * 30) == unicodedata.normalize("NFC", "שָׁלוֹם x") + "\u0316" * 30

@@ -13,6 +13,9 @@ SAID = Transcript(
 )
 
 
+SEGMENT = json.loads(transcripts.to_json(SAID))["segments"][0]
+
+
 def stored(**changed: Any) -> bytes:
     document = json.loads(transcripts.to_json(SAID)) | changed
     return json.dumps({name: value for name, value in document.items() if value is not ...}).encode()
@@ -38,6 +41,9 @@ def test_a_transcript_comes_back_as_it_was() -> None:
         stored(segments=5),
         stored(segments=[{"text": "x"}]),
         stored(segments=[5]),
+        *(stored(segments=[SEGMENT | {"text": text}]) for text in (5, None, ["a"])),
+        b'{"messages": [{"text": 5}]}',
+        b'{"messages": [{"text": null}]}',
         stored(warnings=...),
         stored(engine=...),
         stored(more=1),

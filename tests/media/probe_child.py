@@ -49,6 +49,18 @@ def spin() -> None:
         pass
 
 
+def start_slowly() -> None:
+    """Its modules have cost more than a file may."""
+    _burn(0.5)
+    _tell(messages.FACTS, b"{}")
+
+
+def _burn(cpu_s: float) -> None:
+    until_s = time.process_time() + cpu_s
+    while time.process_time() < until_s:
+        pass
+
+
 def crash() -> None:
     signal.signal(signal.SIGSEGV, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGSEGV)
@@ -95,8 +107,11 @@ def shout() -> None:
 
 if __name__ == "__main__":
     how = json.loads(sys.argv[1])["mode"]
+    if how == start_slowly.__name__:
+        confine.BASE_CPU_S = 1.0
+        _burn(2.0)
     confine.confine(max_audio_s=3600.0)
     _tell(messages.ALIVE)
     ends = (spin, crash, be_ended_early, be_killed, vanish, hang, fall_silent, eat_memory)
-    modes = (report, go_on, babble, lie, shout, *ends)
+    modes = (report, start_slowly, go_on, babble, lie, shout, *ends)
     {each.__name__: each for each in modes}[how]()

@@ -1,6 +1,7 @@
 """The child process can do nothing but read its file, and its every death is a clean failure."""
 
 import json
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,18 @@ def test_a_child_that_dies_or_talks_nonsense_means_an_unreadable_file(tmp_path: 
 def test_a_child_that_spins_is_ended_by_its_processor_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confine, "BASE_CPU_S", 1.0)  # as the child sets it
     assert "processor time" in failure(tmp_path, "spin").failure.message
+
+
+def test_what_its_start_has_cost_is_not_counted_against_its_file(tmp_path: Path) -> None:
+    assert [kind for kind, _ in probe(tmp_path, "start_slowly")] == [messages.FACTS]
+
+
+def test_a_childs_death_is_told_in_the_log_with_what_it_was_asked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failure(tmp_path, "crash")
+    assert f"decoder died: status {-signal.SIGSEGV}" in caplog.text
+    assert '{"mode": "crash"}' in caplog.text
 
 
 def test_a_child_that_is_ended_long_before_its_processor_limit_says_nothing_about_its_file(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 from callscribe import dialects, names
 from callscribe.adapters.memory import (
@@ -50,6 +51,7 @@ from callscribe.services import (
     refresh,
     sources,
     tariffs,
+    task_rows,
     tokens,
     users,
 )
@@ -166,6 +168,19 @@ class Stranger:
         }
         own |= {self.named(kind) for kind in (*KEPT, "file")}
         return frozenset(own | urls | opens | {job.id for job in self.jobs.values()} | {f"{self.name}-calls"})
+
+
+class _InTurn:
+    """A pool of threads without any."""
+
+    def __init__(self, _threads: int) -> None:
+        self.map = map
+
+    def __enter__(self) -> "_InTurn":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
 
 
 @dataclass
@@ -290,8 +305,9 @@ class Stage:
                 callbacks.deliver(self.deps, **ids, attempt=row.attempts + 1, user_agent="test")  # type: ignore[arg-type]  # of several types
 
     def _index(self) -> None:
-        for tenant_id in self.served:
-            indexing.fold_in(self.deps, tenant_id)
+        with mock.patch.object(task_rows, "ThreadPoolExecutor", _InTurn):  # thousands of times a few rows
+            for tenant_id in self.served:
+                indexing.fold_in(self.deps, tenant_id)
 
     def carry_on(self, job: Job) -> Job:
         """What AWS does for one job, as far as it goes."""

@@ -69,6 +69,9 @@ def test_T_12_fields_and_file_of_a_form_are_read_as_they_were_sent(tmp_path: Pat
         ('form-data; name="file"; filename="a\tb\x00c.wav"', "a b c.wav"),
         ('form-data; name="file"; filename=".."', None),
         ('form-data; name="file"; filename=""', None),
+        ('form-data; name="file"; filename="\u200b"', None),
+        ('form-data; name="file"; filename="calls/\u200b \u2060"', None),
+        ('form-data; name="file"; filename="\u200bcall.wav"', "\u200bcall.wav"),
         ('form-data; name="file"', None),
     ],
 )

@@ -120,6 +120,25 @@ def test_T_12_a_blank_field_is_as_good_as_none(world: World, client: Client, bla
     assert (facts.operator_name, facts.client_id, facts.call_date, facts.call_at_ms) == ("global", None, None, None)
 
 
+@pytest.mark.parametrize("unseen", ["\u200b", " \ufeff\u2060 ", "\u3164"])
+def test_T_12_T_13_T_16_what_shows_nothing_is_as_good_as_none(world: World, client: Client, unseen: str) -> None:
+    names = {"operator_name": unseen, "client_id": unseen}
+    by_file = client.send("POST", "/addtaskcall", **multipart(names, file_name=unseen))
+    by_url = client.send("POST", BY_URL, fields={"file_url": AUDIO_URL, **names})
+    chat = client.send("POST", CHAT, fields={"chunks": [{"text": "x", "role": unseen}], "operator_name": unseen})
+    for answer in (by_file, by_url, chat):
+        facts = facts_of(world, answer)
+        assert (facts.operator_name, facts.client_id) == ("global", None)
+    assert facts_of(world, by_file).file_name is None
+    assert chat_of(world, chat) == (chats.Message("x"),)
+
+
+def test_T_12_a_name_keeps_a_joiner_that_it_shows_by(world: World, client: Client) -> None:
+    sent = multipart({"operator_name": "نا\u200cم"}, file_name="نا\u200cم.wav")
+    facts = facts_of(world, client.send("POST", "/addtaskcall", **sent))
+    assert (facts.operator_name, facts.file_name) == ("نا\u200cم", "نا\u200cم.wav")
+
+
 def test_T_12_directory_0_is_none(world: World, client: Client) -> None:
     assert facts_of(world, add_call(client, directory_id="0")).directory_id is None
 

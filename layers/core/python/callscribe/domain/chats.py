@@ -78,6 +78,8 @@ def from_json(body: bytes) -> Chat:
     try:
         known = json.loads(body)
         messages = tuple(Message(**message) for message in known.pop("messages"))
+        if not all(isinstance(message.text, str) for message in messages):
+            raise TypeError("text")
         return Chat(messages, **known)
     except (TypeError, KeyError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError("not a chat") from error

@@ -7,21 +7,23 @@ is told to take accents away may do so from Latin letters alone.
 import unicodedata
 from typing import Final
 
-from callscribe.domain.texts import caseless, one_line
+from callscribe.domain.texts import caseless, composed, one_line
 
 # By their names in Unicode. People leave accents out in a hurry, or in capitals; but й is no и with an accent.
 _ACCENTED: Final = ("LATIN ", "GREEK ")
 _NO_PART_OF_A_WORD: Final = ("COMBINING ", "VARIATION SELECTOR", "ARABIC ", "HEBREW ")  # marks: stress, say, and vowels
-_YO, _YE = "ё", "е"  # most Russian texts are printed without the first one
+# Most Russian texts are printed without the first one; the others are letters of their own only to Unicode.
+_SPELT: Final = {"ё": "е", "ѐ": "е", "ѝ": "и"}
 
 
 def searched(text: str) -> str:
     """The text as it is searched: words of letters, digits and marks that belong to them, single spaces between.
 
-    Neither case nor accents are left, nor anything that stands in a word unseen, such as a soft hyphen.
+    Neither case nor accents are left, nor format characters, such as a soft hyphen.
     """
     known = caseless(text)
-    return " ".join(known.translate({ord(c): _counted_as(c) for c in set(known)}).split())
+    bare = known.translate({ord(c): _counted_as(c) for c in set(known)})
+    return " ".join(composed(bare).split())  # what stood between two marks may be gone
 
 
 def phrases(words: str) -> list[str]:
@@ -36,7 +38,7 @@ def phrases(words: str) -> list[str]:
 def _counted_as(character: str) -> str:
     """The letter or digit that it counts as, "" for what is left out of a word, and a space for what stands between."""
     if character.isalnum():
-        return _YE if character == _YO else _bare(character)
+        return _SPELT.get(character) or _bare(character)
     category = unicodedata.category(character)
     if category.startswith("M"):
         return "" if unicodedata.name(character, "").startswith(_NO_PART_OF_A_WORD) else character

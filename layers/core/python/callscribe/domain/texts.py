@@ -14,17 +14,18 @@ _BUT_LINE_BREAKS: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u
 _LINE_END: Final = re.compile("\r\n?")
 # Format characters such as the joiners, and marks that need a letter to stand on.
 _WITHOUT_WIDTH: Final = frozenset({"Cf", "Mn", "Me"})
+_MOST_MARKS: Final = 30
 _FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")  # of Hangul: letters by their category
 
 
 def one_line(text: str) -> str:
     """A name, say: a space in place of each control character, none round it."""
-    return _composed(_CONTROLS.sub(" ", text)).strip()
+    return composed(_CONTROLS.sub(" ", text)).strip()
 
 
 def lines(text: str) -> str:
     """The same for text of several lines, with one kind of line end however they came."""
-    return _composed(_BUT_LINE_BREAKS.sub(" ", _LINE_END.sub("\n", text))).strip()
+    return composed(_BUT_LINE_BREAKS.sub(" ", _LINE_END.sub("\n", text))).strip()
 
 
 def is_blank(text: str) -> bool:
@@ -34,8 +35,15 @@ def is_blank(text: str) -> bool:
 
 def caseless(text: str) -> str:
     """What two texts have in common that differ in case, or in how their accents are written, only."""
-    return _composed(_composed(text).casefold())
+    return composed(composed(text).casefold())
 
 
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
+def composed(text: str) -> str:
+    """NFC. Of the marks on one letter those beyond the thirtieth go, as Unicode's stream-safe text has it (UAX #15):
+    no language has so many, and the time to put them in order grows with the square of their number.
+    """
+    if text.isascii():
+        return text
+    marks = re.escape("".join(c for c in set(text) if unicodedata.combining(c)))
+    bounded = re.sub(f"([{marks}]{{{_MOST_MARKS}}})[{marks}]+", r"\1", text) if marks else text
+    return unicodedata.normalize("NFC", bounded)

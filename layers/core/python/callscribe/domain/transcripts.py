@@ -69,5 +69,7 @@ def from_json(body: bytes) -> Transcript:
 
 
 def _segment(entry: Mapping[str, Any]) -> Segment:
+    if not isinstance(entry["text"], str):
+        raise TypeError("text")
     words = tuple(Word(**word) for word in entry["words"])
     return Segment(**{**entry, "words": words})

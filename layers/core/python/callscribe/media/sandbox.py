@@ -135,6 +135,7 @@ def _death(process: subprocess.Popen[bytes], *, started: bool) -> Exception:
     try:
         status, cpu_s = _waited(process)
     except TimeoutError:
+        log.warning("decoder did not end: %s", _request(process))
         return _unreadable("decoding did not end")
     log.warning("decoder died: status %d, %.2f s of processor time, %s", status, cpu_s, _request(process))
     if not started:

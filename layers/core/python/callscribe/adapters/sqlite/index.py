@@ -101,7 +101,11 @@ class SqliteTaskIndex:
                 self._replace(draft)
 
     def rewrite(self, tenant_id: str, month: str, rows: Iterable[TaskRow], *, gone: Mapping[int, int]) -> None:
-        """See `ports.TaskIndex.rewrite`."""
+        """See `ports.TaskIndex.rewrite`.
+
+        A file that is sound in itself is believed: a version in it that its task never had, which a damaged value can
+        be, is a Conflict every time, until somebody removes the file.
+        """
         with self._draft(tenant_id, month) as draft:
             kept, buried = _content(draft.path)
             anew = replace(draft, path=draft.path.with_name("anew"))  # beside a broken one journals may be left

@@ -95,6 +95,8 @@ _ERASED = """
 CREATE TEMP TABLE erased AS SELECT doc, group_concat(term, ' ') AS said FROM temp.said
 WHERE doc BETWEEN ? AND ? AND doc IN (SELECT value FROM json_each(?)) GROUP BY doc
 """
+# What is no number there is left out: text would count from 1 again, and NULL look like a row of ours without a value.
+_COUNTED = "UPDATE counters SET words_row = words_row + 1 WHERE typeof(words_row) = 'integer' RETURNING words_row"
 # The same days as `TaskRow.day`: whole ones, rounded down before 1970 as well.
 _DAYS = f"""
 SELECT (moment_ms - iif(moment_ms < 0, {DAY_MS - 1}, 0)) / {DAY_MS} AS day, count(*)
@@ -301,7 +303,7 @@ class MonthFile:
     def _add_words(self, words: str) -> int:
         if not (said := searched(words)):
             return _NO_WORDS
-        counted = self._numbers("UPDATE counters SET words_row = words_row + 1 RETURNING words_row")
+        counted = self._numbers(_COUNTED)
         with made_out(self._path):
             ((words_row,),) = counted
         self._database.execute("INSERT INTO words (rowid, said) VALUES (?, ?)", (words_row, said))

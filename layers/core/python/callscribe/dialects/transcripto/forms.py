@@ -22,7 +22,7 @@ from python_multipart.multipart import MultipartParser
 
 from callscribe.dialects.front import BodyTooLong, Malformed, header
 from callscribe.dialects.transcripto.codes import Problem, Refused
-from callscribe.domain.texts import one_line
+from callscribe.domain.texts import is_blank, one_line
 
 FILE: Final = "file"  # the name of the field that holds it
 MAX_PARTS: Final = 50
@@ -71,9 +71,9 @@ def read(event: dict[str, Any], folder: Path, known: Collection[str]) -> Form:
 
 
 def file_name(given: str) -> str | None:
-    """A file's own name out of what a client calls it: without folders and control characters; None for nothing."""
+    """A file's own name out of what a client calls it: no folders, no control characters; None if it shows nothing."""
     name = unicodedata.normalize("NFC", one_line(re.split(r"[/\\]", given)[-1])).strip()
-    return None if name in ("", ".", "..") else name
+    return None if is_blank(name) or name in (".", "..") else name
 
 
 class _Parameters:

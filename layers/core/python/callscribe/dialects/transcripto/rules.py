@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
@@ -11,6 +11,7 @@ from callscribe.dialects.front import Malformed
 
 # How pydantic names the types that one of several may be, where it says in which of them something is wrong.
 _TYPE: Final = re.compile(r"[A-Z]\w*|(constrained-)?(str|int|float|bool)")
+_TEXT_OR_NUMBER: Final = "must be a string or a number"
 _NAMED: Final = re.compile(r"([\w.-]{1,64}):? (.+)")  # `page: must be …`, `call_date must be …`
 _RUSSIAN: Final[Mapping[re.Pattern[str], str]] = {
     re.compile(rule): russian
@@ -24,6 +25,7 @@ _RUSSIAN: Final[Mapping[re.Pattern[str], str]] = {
         r"must be a number": r"должно быть числом",
         r"must be an integer|Input should be a valid integer": r"должно быть целым числом",
         r"must be a string or an integer": r"должно быть строкой или целым числом",
+        r"must be a string or a number": r"должно быть строкой или числом",
         r"must be an integer from (\S+) to (\S+)": r"должно быть целым числом от \1 до \2",
         r"must be a number from (\S+) to (\S+)": r"должно быть числом от \1 до \2",
         r"Input should be greater than or equal to (\S+)": r"должно быть не меньше \1",
@@ -78,9 +80,17 @@ _SENTENCES: Final[Mapping[re.Pattern[str], str]] = {
 
 def malformed(error: RequestValidationError) -> Malformed:
     """The first value that is wrong, by the names and numbers that lead to it in the body, and its rule."""
-    found = answers.malformed(error)
-    parts = [part for part in map(str, error.errors()[0]["loc"]) if part != "body" and not _is_type(part)]
-    return Malformed(".".join(parts) or found.field, found.rule)
+    first, *others = error.errors()
+    path = _path(first)
+    of_value = [first, *(one for one in others if _path(one) == path)]
+    found = answers.malformed(RequestValidationError(of_value))
+    takes_floats = {"string_type", "float_type"} <= {one["type"] for one in of_value}
+    return Malformed(".".join(path) or found.field, _TEXT_OR_NUMBER if takes_floats else found.rule)
+
+
+def _path(error: Mapping[str, Any]) -> list[str]:
+    """What leads to the value; each type that it may be of has an error of its own."""
+    return [part for part in map(str, error["loc"]) if part != "body" and not _is_type(part)]
 
 
 def _is_type(part: str) -> bool:

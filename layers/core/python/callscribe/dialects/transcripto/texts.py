@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Final
 
 from callscribe.dialects.transcripto import amounts, rules
-from callscribe.errors import FailureCode
 
 ENGLISH: Final = "en"
 RUSSIAN: Final = "ru"
@@ -43,22 +42,6 @@ _RUSSIAN: Final[Mapping[Said, str]] = {
     Said.FILTER_SAVED: "Фильтр создан или обновлён",
     Said.FILTER_DELETED: "Фильтр удалён",
 }
-# Why a task failed, in general.
-_FAILED: Final[Mapping[FailureCode, str]] = {
-    FailureCode.AUDIO_EMPTY: "в файле нет звука",
-    FailureCode.AUDIO_UNREADABLE: "файл не удалось прочитать",
-    FailureCode.AUDIO_UNSUPPORTED: "формат файла не поддерживается",
-    FailureCode.AUDIO_TOO_SHORT: "запись слишком короткая",
-    FailureCode.AUDIO_TOO_LONG: "запись слишком длинная",
-    FailureCode.UPLOAD_TOO_LARGE: "файл слишком большой",
-    FailureCode.UPLOAD_EXPIRED: "файл не был загружен",
-    FailureCode.LANGUAGE_UNSUPPORTED: "язык не поддерживается",
-    FailureCode.INSUFFICIENT_CREDITS: "недостаточно ресурсов тарифа",
-    FailureCode.SOURCE_UNREACHABLE: "запись не удалось скачать",
-    FailureCode.REPORT_FAILED: "отчёт не удалось создать",
-    FailureCode.DEADLINE_EXCEEDED: "задача не выполнена за отведённое время",
-    FailureCode.INTERNAL: "внутренняя ошибка",
-}
 _SOME_FAILURE: Final = "задача не выполнена"
 
 
@@ -79,15 +62,15 @@ def say(said: Said, accepted: str) -> str:
     return _RUSSIAN[said] if language_of(accepted) == RUSSIAN else str(said)
 
 
-def failure(message: str, accepted: str, code: FailureCode | None = None) -> str:
-    """Why a task failed, in the language that an Accept-Language header asks for. `code` None where it is not known.
+def failure(message: str, accepted: str) -> str:
+    """Why a task failed, in the language that an Accept-Language header asks for.
 
     In Russian an English `message` stands in brackets, where there is no Russian one.
     """
     told = amounts.in_units(message)
     if language_of(accepted) != RUSSIAN:
         return told
-    return rules.in_russian(told) or f"{_SOME_FAILURE if code is None else _FAILED[code]} ({told})"
+    return rules.in_russian(told) or f"{_SOME_FAILURE} ({told})"
 
 
 def _range(text: str) -> tuple[str, float]:

@@ -11,7 +11,6 @@ from callscribe.domain.dictionaries import DICTIONARIES, POLITENESS, Term, polit
 from callscribe.domain.roles import Roles
 from callscribe.domain.tasks import Found, TaskRow, TaskStatus, TaskType
 from callscribe.domain.transcripts import Transcript
-from callscribe.errors import FailureCode
 from callscribe.exports.labels import Names, label_by
 from callscribe.exports.turns import turns
 
@@ -52,8 +51,8 @@ def listed(found: Found, directories: Collection[int], languages: str, *, page: 
     }
 
 
-def task(row: TaskRow, directories: Collection[int], languages: str, why: FailureCode | None = None) -> dict[str, Any]:
-    """A task in a list: all 16 fields (T-18). `why`: it failed, where that is known."""
+def task(row: TaskRow, directories: Collection[int], languages: str) -> dict[str, Any]:
+    """A task in a list: all 16 fields (T-18)."""
     return {
         "id": row.id,
         "type": str(row.type),
@@ -65,7 +64,7 @@ def task(row: TaskRow, directories: Collection[int], languages: str, why: Failur
         "call_time": None if row.call_at_ms is None else dates.with_offset(row.call_at_ms),
         "call_type": row.call_type,
         "call_date": row.call_date,
-        "error_message": None if row.error_message is None else failure(row.error_message, languages, why),
+        "error_message": None if row.error_message is None else failure(row.error_message, languages),
         "directory_id": row.directory_id if row.directory_id in directories else None,
         "task_length": length_min(row),
         "task_code": row.code,
@@ -78,14 +77,13 @@ def one_task(
     row: TaskRow,
     directories: Collection[int],
     languages: str,
-    why: FailureCode | None,
     text: str | None,
     url: str | None = None,
 ) -> dict[str, Any]:
     """A task by itself (T-19); `text` is what was said or written, None where nothing is known of that, or where it is
     too long for an answer, and to be had at a `url`. The rest as in `task`.
     """
-    shown = task(row, directories, languages, why)
+    shown = task(row, directories, languages)
     names = ("id", "type", "status", "file_name", "created_at", "updated_at", "call_date", "error_message")
     files = report_files(row)
     more = files if url is None else {"original_text_url": url}

@@ -123,9 +123,8 @@ def _page(deps: Deps, tenant_id: str, languages: str, question: criteria.Questio
 def _task(deps: Deps, call: Call, code: str) -> Response[str]:
     job = found.task(deps, call, code)
     text = _text(deps, job)
-    why = None if job.failure is None else job.failure.code
     known = directories.known_ids(deps, job.tenant_id)
-    show = partial(mapping.one_task, task_rows.row_of(job), known, call.languages, why)
+    show = partial(mapping.one_task, task_rows.row_of(job), known, call.languages)
     answer = done(**show(text))
     if text is None or sending.text_bytes(str(answer.body)) <= call.max_answer_bytes:
         return answer

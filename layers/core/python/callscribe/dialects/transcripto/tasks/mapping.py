@@ -18,7 +18,7 @@ from callscribe.domain import chats
 from callscribe.domain.call_facts import Direction
 from callscribe.domain.chats import Chat, Message
 from callscribe.domain.task_facts import TaskType
-from callscribe.domain.texts import one_line
+from callscribe.domain.texts import is_blank, one_line
 from callscribe.errors import Invalid
 from callscribe.services.task_making import NOBODY_NAMED
 from callscribe.services.tasks import NewTask
@@ -109,8 +109,9 @@ def language(given: str | None) -> str | None:
 
 
 def _given(text: str | None) -> str | None:
-    """What there is of a text, in one line; None for blanks."""
-    return one_line(text or "") or None
+    """What there is of a text, in one line; None for what shows nothing."""
+    line = one_line(text or "")
+    return None if is_blank(line) else line
 
 
 def _client(given: str | int | None, leniencies: list[str]) -> str | None:
