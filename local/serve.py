@@ -94,7 +94,7 @@ def _print_welcome(system: LocalSystem, swept: object) -> None:
     shown = {name: described[name] for name in ("base_url", "webhook_secret", *names.DIALECTS)}
     out.print(f"[bold green]callscribe is running[/bold green]   base URL  {system.base_url}")
     for dialect, path in names.DOCS.items():
-        out.print(f"                        docs      {dialect:<12}{system.base_url}{path}")
+        out.print(f"                        docs      {dialect:<12}{system.base_url}{path}", soft_wrap=True)
     out.print(f"                        engine    {escape(str(system.settings.engine))}", soft_wrap=True)
     out.print("credentials of tenant 'Local' (also in .callscribe/local.json):")
     out.print_json(json.dumps(shown))
