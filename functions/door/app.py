@@ -212,7 +212,8 @@ class Door:
         try:
             async with asyncio.timeout(self._limits.body_s):
                 while True:
-                    message = await asyncio.wait_for(receive(), self._limits.read_s)
+                    async with asyncio.timeout(self._limits.read_s):  # before 3.12 wait_for loses the outer one's end
+                        message = await receive()
                     if message["type"] == "http.disconnect":
                         raise Gone
                     chunk = message.get("body", b"")
