@@ -16,7 +16,7 @@ from callscribe import dialects
 from callscribe.wiring import DoorOptions
 from functions.door.app import Door, Idlers, Limits, serve, server_settings
 
-START_S = 10.0
+SOON_S = 30.0  # what is waited for comes much earlier; a busy machine may take its time
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RunningDoor:
         self, method: str, target: str, body: Any = None, headers: Mapping[str, str] | None = None, **how: Any
     ) -> Reply:
         """One request on a connection of its own; `how` goes to http.client."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SOON_S)
         try:
             connection.request(method, target, body, dict(headers or {}), **how)
             answer = connection.getresponse()
@@ -53,7 +53,7 @@ class RunningDoor:
 
     def connect(self) -> socket.socket:
         """A bare connection."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=SOON_S)
 
     def raw(self, request: bytes) -> bytes:
         """Everything that is answered to these bytes until the door closes."""
@@ -86,12 +86,12 @@ def serving(door: Door, options: DoorOptions, *, idle_s: float = 60) -> Iterator
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(serve(server, Idlers(idle_s))), daemon=True)
     thread.start()
-    deadline_s = time.monotonic() + START_S
+    deadline_s = time.monotonic() + SOON_S
     while not server.started and time.monotonic() < deadline_s:
         time.sleep(0.005)
     try:
         yield RunningDoor(server.servers[0].sockets[0].getsockname()[1], server)
     finally:
         server.should_exit = True
-        thread.join(START_S)
+        thread.join(SOON_S)
         assert not thread.is_alive()

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from callscribe.domain.exchanges import Exchange
 from callscribe.domain.prices import Plan
 from tests.dialects.aivoco.world import DATA, TRANSCRIBE, World
-from tests.functions.running_door import running_door
-
-SOON_S = 10.0
+from tests.functions.running_door import SOON_S, running_door
 
 
 def test_A_L1_a_client_that_leaves_the_door_while_it_waits_gets_the_same_job_when_it_comes_again() -> None:

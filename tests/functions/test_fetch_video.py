@@ -203,7 +203,7 @@ def test_an_order_is_gone_from_the_queue_before_its_download_as_with_a_pipe(
     until(lambda: "/endless" in site.asked, tmp_path / "task.log")
     assert orders.said.count("DeleteMessage") == 1
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == -signal.SIGTERM
+    assert process.wait(30) == -signal.SIGTERM
 
 
 def test_a_fetcher_that_drains_does_not_outlive_the_process_that_started_it(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 import zipfile
 from pathlib import Path
 
@@ -47,13 +46,11 @@ def test_stores_and_whatever_is_retained_hold_data() -> None:
 
 
 @pytest.mark.emulator
-def test_an_unchanged_stack_is_left_alone_quickly(cloud: Cloud) -> None:
+def test_an_unchanged_stack_is_left_alone(cloud: Cloud) -> None:
     said: list[str] = []
-    started = time.monotonic()
     outputs = deploy(cloud.assembly_dir, cloud.emulator.endpoint_url, report=said.append)
     assert outputs[sample.STACK] == cloud.outputs
     assert said == ["sample: unchanged"]
-    assert time.monotonic() - started < 5
 
 
 @pytest.mark.emulator

@@ -48,7 +48,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[int], DoorProcess]]:
 
 
 def ask(port: int, path: str, method: str = "GET") -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_S)
     try:
         connection.request(method, path)
         answer = connection.getresponse()
@@ -74,10 +74,8 @@ def test_a_door_that_says_it_is_ready_answers_and_is_gone_after_its_stop(start: 
     door = start(port)
     assert ask(port, "/healthz") == (200, b'{"status": "ok"}')
     assert ask(port, "/nowhere")[0] == 404
-    started_s = time.monotonic()
     door.stop()
-    assert time.monotonic() - started_s < 5
-    assert door.status() == 0
+    assert door.status() == 0  # of itself: it was not killed
     assert not listens(port)
 
 

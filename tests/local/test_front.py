@@ -169,7 +169,7 @@ def test_a_body_in_chunks_whose_client_leaves_in_its_middle_is_nobodys_request(c
     gateway = socket.create_server(("127.0.0.1", 0))
     gateway.settimeout(0.05)
     with gateway, Front(f"http://127.0.0.1:{gateway.getsockname()[1]}", "api") as front:
-        with socket.create_connection(("127.0.0.1", front.port), timeout=5) as client:
+        with socket.create_connection(("127.0.0.1", front.port), timeout=20) as client:
             client.sendall(CHUNKED + CHUNKS[:-cut])
             client.shutdown(socket.SHUT_WR)
             assert client.recv(100) == b""
@@ -203,6 +203,6 @@ def test_a_gateway_that_takes_too_long_gets_503_as_on_aws() -> None:
 
 
 def _raw(front: Front, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", front.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", front.port), timeout=20) as connection:
         connection.sendall(request)
         return connection.recv(4096)

@@ -317,7 +317,7 @@ def test_a_role_may_not_do_what_it_is_not_granted(guarded: Cloud) -> None:
 
 
 def _get(cloud: Cloud, path: str, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", cloud.emulator.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.emulator.port, timeout=30)
     connection.request("GET", f"/_aws/execute-api/{cloud.outputs['ApiId']}/$default{path}", headers=headers or {})
     answer = connection.getresponse()
     body = json.loads(answer.read())

@@ -28,7 +28,7 @@ def post(url: str, payload: Any, **headers: str) -> int:
             return None
 
     try:
-        with urllib.request.build_opener(_Stay).open(request, timeout=5) as answer:
+        with urllib.request.build_opener(_Stay).open(request, timeout=20) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -1,7 +1,7 @@
 """local/videos.py: the fetcher of videos as a process of the laptop cloud, with a cloud that says nothing."""
 
 import json
-import time
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,10 +24,8 @@ def environment(folder: Path) -> dict[str, str]:
 def test_a_fetcher_that_says_it_is_ready_is_gone_after_its_stop(tmp_path: Path) -> None:
     fetcher = VideoFetcher(environment(tmp_path), tmp_path / "videos.log")
     fetcher.wait_until_ready(READY_S)
-    started_s = time.monotonic()
     fetcher.stop()
-    assert time.monotonic() - started_s < 5
-    assert fetcher.status() is not None
+    assert fetcher.status() == -signal.SIGTERM  # had it been waited for, and killed, it would be SIGKILL
 
 
 def test_it_is_told_of_its_queue_and_of_nothing_else_of_the_stage(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_records_of_a_kind_are_looked_at_side_by_side() -> None:
     for _ in range(8):
         cloud.create()
     cloud.clock.advance(960)
-    all_at_once = Barrier(8, timeout=10)  # breaks, and so fails the test, unless eight come to it
+    all_at_once = Barrier(8, timeout=30)  # breaks, and so fails the test, unless eight come to it
     heads = cloud.uploads.head
 
     def head(key: str, **how: Any) -> Any:

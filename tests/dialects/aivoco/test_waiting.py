@@ -138,7 +138,7 @@ def test_A_L1_no_more_requests_wait_than_the_setting_allows_and_the_others_are_t
 
     def note_and_wait() -> None:
         waiting.add(get_ident())
-        released.wait(10)
+        released.wait(30)
 
     world.before_sleep = note_and_wait
 
@@ -375,7 +375,7 @@ def test_A_L1_one_of_two_that_leaves_takes_nothing_from_the_other(world: World) 
 
     def meet() -> None:
         if not met.is_set():
-            both_wait.wait(timeout=10)
+            both_wait.wait(timeout=30)
             met.set()
 
     world.before_sleep = meet
@@ -391,7 +391,7 @@ def test_requests_of_one_process_do_not_wait_for_each_other(world: World) -> Non
     secret, both_wait = world.secret(), Barrier(2)
 
     def meet() -> None:
-        both_wait.wait(timeout=10)  # breaks if one of them waits inside the router
+        both_wait.wait(timeout=30)  # breaks if one of them waits inside the router
 
     world.before_sleep = meet
     with ThreadPoolExecutor(2) as threads:
