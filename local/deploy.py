@@ -24,6 +24,7 @@ _STATEFUL_TYPES = (
     "AWS::S3::Bucket",
     "AWS::SecretsManager::Secret",
 )
+ZIPPED = ".zipped"  # the folder of an assembly that holds its assets as they are uploaded
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -254,7 +255,7 @@ class _Deployer:
     def _asset_bytes(self, asset: _Asset) -> bytes:
         if asset.packaging != "zip" or asset.source.is_file():
             return asset.source.read_bytes()
-        archive = self.assembly_dir / ".zipped" / Path(asset.key).name
+        archive = self.assembly_dir / ZIPPED / Path(asset.key).name
         if not archive.exists():
             archive.parent.mkdir(exist_ok=True)
             zip_folder(asset.source, archive)

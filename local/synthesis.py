@@ -8,13 +8,16 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from local.deploy import ZIPPED
 from local.emulator import ROOT, scrubbed_environment
 
 _SOURCES = ("app.py", "cdk.json", "requirements.lock", "infra", "functions", "layers")
 _DONE = "synthesised-from"
+_ASSET_LIFE_S = 24 * 3_600  # since it was last named; much longer than a deployment of it goes on
 
 
 class SynthesisError(RuntimeError):
@@ -32,6 +35,7 @@ def synthesise(context: Mapping[str, str], cache_dir: Path) -> Path:
         if not _is(assembly, mark):
             (assembly / _DONE).unlink(missing_ok=True)
             _run_app(settings, assembly)
+            _remove_stale_assets(assembly)
             (assembly / _DONE).write_text(mark)
     return assembly
 
@@ -61,6 +65,18 @@ def _run_app(settings: Mapping[str, str], assembly: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SynthesisError(f"the CDK app does not synthesise:\n{(done.stderr or done.stdout)[-4000:]}")
+
+
+def _remove_stale_assets(assembly: Path) -> None:
+    """Each change of the code makes a layer of some 30 MB anew: what no manifest has named for a day is removed."""
+    manifests = [json.loads(file.read_text()) for file in assembly.glob("*.assets.json")]
+    named = {digest for manifest in manifests for digest in manifest["files"]}
+    now_s = time.time()
+    for asset in (*assembly.glob("asset.*"), *assembly.glob(f"{ZIPPED}/*.zip")):
+        if asset.name.removeprefix("asset.").partition(".")[0] in named:
+            os.utime(asset)
+        elif now_s - asset.stat().st_mtime > _ASSET_LIFE_S:
+            shutil.rmtree(asset) if asset.is_dir() else asset.unlink()
 
 
 def _mark(settings: Mapping[str, str]) -> str:

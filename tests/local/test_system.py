@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from callscribe.domain.records import update
 from callscribe.services import accounts, tariffs, users
 from local import synthesis
 from local.credentials import credentials, write_private
+from local.deploy import ZIPPED
 from local.synthesis import SynthesisError, synthesise
 
 # An app that writes down what it was told.
@@ -174,6 +176,28 @@ def test_compiled_files_and_other_folders_are_no_sources(app: Path, tmp_path: Pa
         path.write_text("new")
     synthesise({}, tmp_path / "cache")
     assert runs(assembly) == 1
+
+
+def test_assets_that_no_manifest_names_are_removed_once_a_day_has_passed(app: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assembly = synthesise({}, cache)
+    (assembly / "Stack.assets.json").write_text(json.dumps({"files": {"aa": {}}}))
+    (assembly / ZIPPED).mkdir()
+    for digest in ("aa", "bb", "cc"):
+        (assembly / f"asset.{digest}").mkdir()
+        (assembly / f"asset.{digest}" / "code.py").write_text("")
+        (assembly / f"asset.{digest}.txt").write_text("")
+        (assembly / ZIPPED / f"{digest}.zip").write_text("")
+    two_days_ago_s = time.time() - 2 * 86_400
+    for path in [path for path in assembly.rglob("*") if "cc" not in path.name]:
+        os.utime(path, (two_days_ago_s, two_days_ago_s))
+    (app / "infra" / "stack.py").write_text("SIZE = 2\n")
+    synthesise({}, cache)
+    left = {path.relative_to(assembly).as_posix() for path in assembly.rglob("*") if path.suffix != ".py"}
+    assert {name for name in left if "bb" in name} == set()
+    for digest in ("aa", "cc"):
+        assert {f"asset.{digest}", f"asset.{digest}.txt", f"{ZIPPED}/{digest}.zip"} < left
+    assert (assembly / "asset.aa").stat().st_mtime > two_days_ago_s + 86_400, "its day begins anew"
 
 
 def test_other_settings_have_an_assembly_of_their_own(app: Path, tmp_path: Path) -> None:
