@@ -28,7 +28,7 @@ DUMMY_CREDENTIALS = {
     "AWS_REGION": REGION,
 }
 _LOG_TAIL_LINES = 30
-_STOP_GRACE_S = 15.0
+_STOP_GRACE_S = 60.0  # it writes its state in one or two; on a busy machine it takes many more
 _GROUP_GONE_S = 1.0
 
 
@@ -143,7 +143,7 @@ class Emulator:
     def stop(self) -> None:
         """Stop it so that its state is on disk, kill what is left of its process group, delete its temporary files.
 
-        Safe to call twice. Takes at most 15 seconds.
+        Safe to call twice. Takes at most a minute: what it has not written by then is lost, and its log says so.
         """
         process, self._process = self._process, None
         temp_dir, self._temp_dir = self._temp_dir, None
@@ -152,7 +152,8 @@ class Emulator:
                 process.terminate()
                 process.wait(_STOP_GRACE_S)
         except subprocess.TimeoutExpired:
-            pass  # it is killed below
+            with self.settings.log_file.open("a") as log:  # it is killed below
+                log.write(f"killed: it did not end within {_STOP_GRACE_S:g} s, its state may not be on disk\n")
         finally:
             if process is not None:
                 process.kill()

@@ -1,14 +1,21 @@
-"""What all tests share: how `pytest -n` deals them out, and that a password is hashed once."""
+"""What all tests share: how `pytest -n` deals them out, how properties are tried, and that a password is hashed once."""
 
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # xdist has no types
 
 from tests.hashing import remembered_scrypt
 
 TOGETHER = ("tests/e2e/", "tests/local/", "tests/infra/")  # each with a dear session fixture
+
+# What a run says depends on the code, neither on its luck nor on what else the machine does.
+# `pytest --hypothesis-profile=explore` tries other values each time.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", settings.get_profile("explore"), derandomize=True)
+settings.load_profile("steady")
 
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # xdist is untyped

@@ -213,7 +213,7 @@ class StateMachine:
 
     def token(self) -> str:
         """The token of the execution that waits."""
-        for _ in range(200):
+        for _ in range(1_500):
             for message in self._sqs.receive_message(QueueUrl=self._queue_url).get("Messages", ()):
                 return str(message["Body"])
             time.sleep(0.02)
@@ -230,7 +230,7 @@ class StateMachine:
     def wait_for_end(self, name: str) -> None:
         """Return once the execution of this name has ended."""
         arn = f"{self.arn.replace(':stateMachine:', ':execution:')}:{name}"
-        for _ in range(200):
+        for _ in range(1_500):
             if self.client.describe_execution(executionArn=arn)["status"] != "RUNNING":
                 return
             time.sleep(0.02)

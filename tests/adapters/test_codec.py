@@ -41,7 +41,7 @@ def test_the_kinds_of_records_are_found() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_record_comes_back_equal(kind: type[Any]) -> None:
     @given(st.builds(kind, **{field.name: st.from_type(_hint(kind, field.name)) for field in dataclasses.fields(kind)}))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def comes_back(record: Any) -> None:
         assert items.from_item(kind, items.to_item(record, write_id="w")) == record
 

@@ -70,7 +70,7 @@ histories = st.lists(transactions | counts, max_size=15)
 
 
 @given(history=histories)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_both_stores_agree_on_every_history(aws: Callable[[str], Any], history: list[Any]) -> None:
     with _fresh_table(aws("dynamodb")) as on_aws:
         in_memory = MemoryStore()

@@ -134,7 +134,7 @@ def single_criteria(draw: st.DrawFn) -> Criteria:
 
 
 @given(st.lists(rows, max_size=25), st.lists(rows, max_size=5), single_criteria() | criteria, st.integers(1, 3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_list_is_what_a_plain_scan_finds(
     indexed: list[TaskRow], fresh: list[TaskRow], wanted: Criteria, page: int
 ) -> None:
@@ -268,7 +268,7 @@ wild_texts = st.text(ALPHABET, max_size=8) | st.text(max_size=8)
 
 
 @given(st.lists(wild_texts, min_size=1, max_size=5), wild_texts, st.text(max_size=8))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_words_in_any_letters_are_found_as_a_plain_scan_finds_them(said: list[str], asked: str, more: str) -> None:
     """Whatever anybody says, in whatever spelling he is asked for. Whoever is asked for all that he said is found."""
     rows_ = [task(number, words=storable(text)) for number, text in enumerate(said, 1)]

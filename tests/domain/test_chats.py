@@ -12,6 +12,7 @@ from callscribe.domain.call_facts import CallFacts
 from callscribe.domain.chat_labels import split
 from callscribe.domain.chats import Chat, Message, to_transcript
 from callscribe.domain.roles import Role, assign
+from callscribe.domain.texts import is_blank, one_line
 from callscribe.domain.transcripts import Transcript
 
 MAPPED = CallFacts(agent_channel=chats.AGENT_SIDE)
@@ -170,6 +171,22 @@ def test_T_A20_what_a_chat_takes_in_an_answer_is_counted_with_all_escapes(text: 
     assert chats.of(text).answer_bytes == len(json.dumps(body, ensure_ascii=False).encode())
 
 
+@pytest.mark.parametrize("unseen", ["", " \n", "\u200b", "\x00\u200b", "\ufeff\u2060\t", "\u3164", "\x7f", "\ud83d"])
+def test_T_A20_a_chat_that_shows_nothing_is_empty_and_has_no_turns(unseen: str) -> None:
+    chat = chats.of(unseen, [Message(unseen, "Anna"), Message(unseen)])
+    assert chat.is_empty
+    assert not to_transcript(chat).segments
+    assert not chats.of(unseen, [Message("\u200b!")]).is_empty
+    assert [text for _, text in turns(Message("hi", "Anna"), Message(unseen, "Boris"))] == ["hi"]
+
+
+def test_that_a_long_chat_shows_nothing_is_seen_in_time() -> None:
+    started_s = time.process_time()
+    for unseen in ("\u200b", "\x00", "\u0301"):
+        assert chats.of(unseen * 1_000_000).is_empty
+    assert time.process_time() - started_s < 10
+
+
 messages = st.builds(Message, st.text(), st.none() | st.text(max_size=8), st.none() | st.text(max_size=8))
 
 
@@ -180,7 +197,9 @@ def test_every_chat_comes_back_and_is_a_transcript_that_leaves_no_word_out(found
     transcript = to_transcript(chat)
     assert transcripts.from_json(transcripts.to_json(transcript)) == transcript
     assert not (chat.is_empty and transcript.segments)
-    with_role = [message.text.strip() for message in found if message.role is not None and message.text.strip()]
+    with_role = [
+        message.text.strip() for message in found if message.role is not None and not is_blank(one_line(message.text))
+    ]
     texts = [segment.text for segment in transcript.segments]
     assert all(text.encode("utf-8", "replace").decode() in texts for text in with_role)
 

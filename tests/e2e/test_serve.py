@@ -20,7 +20,7 @@ from local.emulator import ROOT
 pytestmark = [pytest.mark.e2e, pytest.mark.emulator]
 
 START_S = 90.0
-END_S = 20.0
+END_S = 90.0
 
 
 class Serve:

@@ -86,7 +86,6 @@ def test_the_oldest_chunk_of_whose_turn_it_is_goes(
     assert next(place for place, chunk in enumerate(waiting) if chunk.tenant_id == turn.tenant_id) in turn.places
 
 
-@settings(deadline=None)
 @given(waiting=some_chunks, limits=some_limits)
 def test_every_chunk_goes_once_and_before_its_tenant_has_had_a_turn_for_each_older_one(
     waiting: list[Waiting], limits: BatchLimits
@@ -105,7 +104,7 @@ def test_every_chunk_goes_once_and_before_its_tenant_has_had_a_turn_for_each_old
     assert went == Counter(map(id, numbered))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(few=st.integers(20, 40), many=st.integers(200, 400), limits=st.builds(BatchLimits, st.integers(1, 8)))
 def test_two_tenants_get_half_of_the_engines_time_each_however_much_they_have(
     few: int, many: int, limits: BatchLimits

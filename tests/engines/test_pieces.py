@@ -30,7 +30,7 @@ def recordings(draw: st.DrawFn) -> list[Piece]:
     return pieces
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(recordings())
 def test_joined_pieces_hold_all_spans_in_order_with_their_own_samples_and_keep_the_limit(pieces: list[Piece]) -> None:
     joined = list(join_spans(pieces, MAX_S))
@@ -45,7 +45,7 @@ def test_joined_pieces_hold_all_spans_in_order_with_their_own_samples_and_keep_t
     assert sum(piece.speech_s for piece in joined) == pytest.approx(sum(piece.speech_s for piece in pieces))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(recordings())
 def test_no_two_neighbours_would_have_fitted_together(pieces: list[Piece]) -> None:
     joined = [piece for piece in join_spans(pieces, MAX_S) if piece.channel == 0]

@@ -39,7 +39,7 @@ def test_times_are_ordered_and_inside_the_file_whatever_the_engine_says(
     assert edges[-1] <= duration_s
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(pieces=st.lists(st.tuples(spans, words, st.integers(0, 1)), max_size=8), channels=st.sampled_from([1, 2]))
 def test_segments_are_ordered_by_start_and_each_has_a_speaker(
     pieces: list[tuple[Span, list[Word], int]], channels: int

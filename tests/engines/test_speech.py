@@ -39,7 +39,7 @@ def test_spans_are_in_order_inside_the_audio_and_do_not_overlap() -> None:
     assert edges[-1] <= samples.size / 16_000
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(frames=st.integers(1_000, 200_000))
 def test_a_stream_gives_the_same_pieces_as_the_whole_whatever_its_blocks(frames: int) -> None:
     samples = read_clip("pv-diar")

@@ -42,7 +42,7 @@ def test_the_document_has_a_title_the_facts_and_a_paragraph_for_every_turn() -> 
     assert rest[6] == "[0:00:04] Customer: hello, my order has not arrived yet."
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TRANSCRIPTS)
 @example(transcript(segment("a\ufffe\uffff\x0b\x1fb\ud800 <w:p/> & ]]>", 0, 1)))
 def test_the_turns_read_back_are_those_of_the_plain_text(given_: Transcript) -> None:

@@ -78,7 +78,7 @@ def test_the_same_report_gives_the_same_bytes_whenever_it_is_rendered() -> None:
     assert task_docx.render(CALL_REPORT, "en") == first
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts, texts, texts, texts)
 def test_whatever_was_said_or_answered_the_document_has_the_lines_of_the_text(
     name: str, question: str, answer: str, said: str

@@ -101,8 +101,8 @@ def test_an_idle_worker_leaves_by_itself_when_it_is_told_how_long_to_wait(
     process = start("--idle-s", "1")
     assert queue.polled.wait(READY_S), (tmp_path / "worker.log").read_text()
     started_s = time.monotonic()
-    assert process.wait(1 + STOP_S) == 0
-    assert time.monotonic() - started_s >= 1
+    assert process.wait(1 + READY_S) == 0
+    assert time.monotonic() - started_s > 0.5  # it asked for the first time a little earlier
     assert "worker stopped" in (tmp_path / "worker.log").read_text()
 
 

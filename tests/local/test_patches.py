@@ -288,9 +288,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 def test_a_grant_for_one_state_machine_lets_a_worker_answer_its_tasks_only(guarded: Cloud) -> None:
-    execution = Execution(guarded, "guarded")
-    token = execution.work()["token"]
     worker = guarded.client("stepfunctions", **_credentials_of(guarded, "WorkerRole"))
+    execution = Execution(guarded, "guarded")
+    token = execution.work()["token"]  # it is good for some seconds
     worker.send_task_heartbeat(taskToken=token)
     worker.send_task_success(taskToken=token, output="{}")
     assert execution.end()["status"] == "SUCCEEDED"

@@ -137,7 +137,7 @@ def test_categories_stay_a_forest_whatever_is_done_to_them(moves: list[Move]) ->
         require_forest(kept(deps))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.lists(MOVES, min_size=1, max_size=6), min_size=2, max_size=4))
 def test_categories_stay_a_forest_under_concurrent_edits(hands: list[list[Move]]) -> None:
     deps = memory_deps(store=Crowded(MemoryStore(), dwell_s=0.0002))

@@ -135,6 +135,7 @@ def test_a_message_is_no_longer_kept_hidden_once_the_work_is_done(site: Site, st
     job = site.send()
     start(site.worker(visibility_s=1, idle_s=None))
     wait_for(lambda: site.reports.succeeded == [f"token-{job.id}"] and not site.queue.bodies)
+    wait_for(lambda: f"job {job.id}" not in [thread.name for thread in threading.enumerate()])
     while site.queue.extended.acquire(blocking=False):
         pass
     assert not site.queue.extended.acquire(timeout=1.0)
@@ -516,19 +517,19 @@ def test_a_spot_notice_stops_the_worker_which_gives_back_what_is_not_done(
 
 
 def test_no_machine_is_asked_for_a_notice_where_the_settings_say_no(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drain, "_SPOT_LOOK_S", 0.001)
-    asked: list[bool] = []
+    asked = threading.Event()
 
     def interrupted() -> bool:
-        asked.append(True)
+        asked.set()
         return False
 
     site.worker(idle_s=0.05, interrupted=interrupted, spot_notice=False).run()
-    assert asked == []
-    site.worker(idle_s=0.05, interrupted=interrupted, spot_notice=True).run()
-    assert asked
+    assert not asked.is_set()
+    start(site.worker(idle_s=None, interrupted=interrupted, spot_notice=True))
+    assert asked.wait(WAIT_S)
 
 
 def test_an_idle_worker_leaves_once_its_time_is_over_and_not_while_it_works(site: Site) -> None:
@@ -653,12 +654,21 @@ def test_a_worker_that_is_told_to_leave_does_so_and_gives_back_what_would_take_t
     go_on = threading.Event()
     site.hearing.hear = lambda: site.hearing.until(go_on)
     site.send()
-    thread = start(site.worker(idle_s=None))
+    worker, told = site.worker(idle_s=None), threading.Event()
+    stop = worker.stop
+
+    def note_stop(*, grace_s: float | None = None) -> None:
+        stop(grace_s=grace_s)
+        told.set()
+
+    monkeypatch.setattr(worker, "stop", note_stop)
+    thread = start(worker)
     wait_for(lambda: site.transcribed)
     wait_for(lambda: tell_to_leave(site, in_s))
+    assert told.wait(WAIT_S)
     waiting = site.send()
-    thread.join(0.3)
     if given_back == 0:
+        thread.join(0.1)
         assert thread.is_alive()
         go_on.set()
     thread.join(WAIT_S)

@@ -38,6 +38,35 @@ def test_a_list_is_searched_in_either_spelling(asked: str) -> None:
     assert check_scripts.search(deps, ANNA, q=asked).total == 2
 
 
+@pytest.mark.parametrize(
+    ("kept", "asked"),
+    [
+        ("ёлка", "елка"),
+        ("елка", "ЁЛКА"),
+        ("Tech   support", "tech support"),
+        ("Tech support", "tech\t\n support"),
+        ("Tech", " tech "),
+        ("йога", " йога"),
+        ("a\x00b", "A B"),
+        ("a b", "a\u2028b\x00"),
+        ("Tech", "\ud800"),  # halves of characters are nothing to look for
+        ("Tech", " "),
+    ],
+)
+def test_a_list_is_searched_whatever_the_case_the_white_space_and_the_dots_of_a_ё(kept: str, asked: str) -> None:
+    deps = memory_deps()
+    for number in range(3):
+        categories.create(deps, ANNA, name=kept)
+        check_scripts.create(deps, ANNA, identifier=f"{kept}{number}", title="x", script_body="x")
+    categories.create(deps, ANNA, name="x", description=kept)
+    check_scripts.create(deps, ANNA, identifier="x", title=kept, script_body="x")
+    for found in (
+        categories.search(deps, ANNA, q=asked, per_page=3),
+        check_scripts.search(deps, ANNA, q=asked, per_page=3),
+    ):
+        assert (len(found.items), found.total) == (3, 4)
+
+
 def test_a_name_that_nobody_could_see_is_none() -> None:
     deps = memory_deps()
     for make in (

@@ -90,7 +90,7 @@ def test_what_is_left_over_of_a_tariff_does_not_add_up() -> None:
     assert len(store.all(Entry)) == len(ACCOUNTS)  # the later ones had nothing to add
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.one_of(

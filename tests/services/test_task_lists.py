@@ -233,7 +233,7 @@ RUNS = st.lists(st.tuples(st.integers(READER, ANOTHER), st.integers(1, 6)), max_
 
 
 @given(before=CHANGES, changes=CHANGES, question=QUESTIONS, runs=RUNS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_T_L2_a_list_is_that_of_one_moment_while_tasks_change_and_are_taken_in(
     before: list[Any], changes: list[Any], question: Criteria, runs: list[tuple[int, int]]
 ) -> None:

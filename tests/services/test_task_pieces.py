@@ -59,7 +59,9 @@ class TestChats:
     def test_bytes_count_not_characters_nor_what_the_messages_are_called(self) -> None:
         assert Chat((Message("й" * chats.PIECE_BYTES, role="x" * 99),)).pieces == 2
 
-    @pytest.mark.parametrize("messages", [(), (Message(""),), (Message(" \n"), Message("\t", role="Operator"))])
+    @pytest.mark.parametrize(
+        "messages", [(), (Message(""),), (Message(" \n"), Message("\t", role="Operator")), (Message("\x00\u200b"),)]
+    )
     def test_T_A20_a_chat_in_which_nobody_says_anything_is_refused(
         self, office: Office, messages: tuple[Message, ...]
     ) -> None:

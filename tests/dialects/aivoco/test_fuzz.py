@@ -22,7 +22,7 @@ from tests.dialects.conftest import http_event, read_answer
 from tests.dialects.wsgi import application
 
 EXAMPLES = int(os.environ.get("CALLSCRIBE_FUZZ_EXAMPLES", "50"))
-QUIET = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+QUIET = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,

@@ -19,7 +19,7 @@ from tests.dialects.presign.world import World, basic
 from tests.dialects.wsgi import application
 
 EXAMPLES = int(os.environ.get("CALLSCRIBE_FUZZ_EXAMPLES", "50"))
-QUIET = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+QUIET = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 
 CHECKS = [
     checks.not_a_server_error,

@@ -12,6 +12,7 @@ import pytest
 from callscribe.adapters.memory.task_index import MemoryTaskIndex
 from callscribe.dialects.transcripto.accounts.prices import price_of
 from callscribe.dialects.transcripto.accounts.schemas import LoginAnswer, TariffAnswer
+from callscribe.dialects.transcripto.texts import language_of
 from callscribe.domain.prices import Account
 from callscribe.domain.tariffs import DAY_MS, TARIFFS, Tariff
 from callscribe.errors import Unavailable, Unreadable
@@ -202,6 +203,13 @@ def test_T_10_an_e_mail_address_is_taken_in_any_case(world: World) -> None:
     assert log_in(world, user, email="Anna@Example.COM").json["email"] == "anna@example.com"
 
 
+@pytest.mark.parametrize("written", [" anna@example.com", "anna@example.com\n", "\t Anna@example.com\u00a0"])
+def test_T_10_blanks_round_an_e_mail_address_are_no_part_of_it(world: World, written: str) -> None:
+    user = world.user(email="anna@example.com")
+    assert log_in(world, user, email=written).json["email"] == "anna@example.com"
+    refused(log_in(world, user, email=written, password_hash=f" {client_hash(PASSWORD)}"), 4023)
+
+
 def test_T_10_a_task_whose_directory_is_gone_lies_in_none(world: World) -> None:
     user = world.user()
     kept, gone = (directories.create(world.deps, user.tenant_id, name=name).id for name in ("kept", "gone"))
@@ -231,6 +239,9 @@ def test_T_10_each_field_of_a_login_is_required(world: World, field: str) -> Non
         assert field in refused(world.anonymous.send("POST", LOGIN, fields=fields), 4002)
     assert field in refused(world.anonymous.send("POST", LOGIN, fields=without | {field: 7}), 4001)
     assert log_in(world, user).json["success"] is True
+    bare = world.client(tenant_id=world.tenant(tariff=None)).send("GET", TARIFF).json
+    assert (bare["success"], bare["errorcode"], bare["error_code"]) == (False, 4044, 4044)
+    assert world.anonymous.send("GET", TARIFF).json["errorcode"] == 4023
 
 
 def test_T_10_somebody_who_guesses_is_told_when_to_come_again(world: World) -> None:
@@ -243,6 +254,19 @@ def test_T_10_somebody_who_guesses_is_told_when_to_come_again(world: World) -> N
     assert 0 < wait_s <= 900
     world.clock.advance(wait_s)
     assert log_in(world, user).json["success"] is True
+    bare = world.client(tenant_id=world.tenant(tariff=None)).send("GET", TARIFF).json
+    assert (bare["success"], bare["errorcode"], bare["error_code"]) == (False, 4044, 4044)
+    assert world.anonymous.send("GET", TARIFF).json["errorcode"] == 4023
+
+
+def test_T_10_blanks_round_a_name_buy_nobody_who_guesses_another_try(world: World) -> None:
+    user = world.user()
+    for blanks in range(world.settings.failed_logins):
+        refused(log_in(world, user, email=f"{' ' * blanks}{user.email}\t", password_hash=client_hash("a guess")), 4023)
+    for email in (user.email, f"  {user.email}", f"{user.email}\n"):
+        answer = log_in(world, user, email=email)  # by the right password, too
+        refused(answer, 4023)
+        assert int(answer.headers["retry-after"]) > 0
 
 
 def test_T_01_the_tariff_needs_a_token_and_the_login_none(world: World) -> None:
@@ -269,6 +293,29 @@ def test_T_03_locale_and_message_follow_accept_language(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("ru_RU", "ru"),
+        ("ru_RU.UTF-8", "ru"),
+        ("RU_ru;q=0.9,en_US;q=0.8", "ru"),
+        ("ru;q=1.0;x=y", "ru"),
+        ("ru;x=y;q=0.9, en;q=0.5;x=1", "ru"),
+        ("en;q=0.5;x=1, ru ; Q = 0.9", "ru"),
+        ("ru;", "ru"),
+        ("en;q=0.1, xx;q=nan, ru;q=0.9", "ru"),
+        ("ru;q=0;x=1", "en"),
+        ("ru;x=y;q=0.1, en", "en"),
+        ("ru;q=;x=1", "en"),
+        ("ru;q=x", "en"),
+        ("rus_RU", "en"),
+        ("_ru", "en"),
+    ],
+)
+def test_T_03_a_language_is_read_as_clients_write_it(accepted: str, language: str) -> None:
+    assert language_of(accepted) == language
+
+
+@pytest.mark.parametrize(
     ("accepted", "price"),
     [
         ("en", ("USD", 99.9)),
@@ -279,6 +326,8 @@ def test_T_03_locale_and_message_follow_accept_language(world: World) -> None:
         ("de-DE", ("EUR", 89.5)),
         ("ru;q=0.9, en-US;q=0.1", ("EUR", 89.5)),
         ("en-Latn-US", ("USD", 99.9)),
+        ("es_US", ("USD", 99.9)),
+        ("en_US;q=0.9;x=y", ("USD", 99.9)),
         ("", ("EUR", 89.5)),
         ("*", ("EUR", 89.5)),
         ("en-US;q=0", ("EUR", 89.5)),
@@ -349,6 +398,9 @@ def test_T_A4_both_spellings_of_the_code_are_there(world: World) -> None:
     tariff = world.client_of(user).send("GET", TARIFF).json
     assert (tariff["success"], tariff["errorcode"], tariff["error_code"]) == (True, 0, 0)
     assert log_in(world, user).json["success"] is True
+    bare = world.client(tenant_id=world.tenant(tariff=None)).send("GET", TARIFF).json
+    assert (bare["success"], bare["errorcode"], bare["error_code"]) == (False, 4044, 4044)
+    assert world.anonymous.send("GET", TARIFF).json["errorcode"] == 4023
 
 
 def test_T_A8_a_token_that_has_expired_is_told_apart_from_one_that_is_none(world: World) -> None:
@@ -385,6 +437,9 @@ def test_T_A9_an_algorithm_that_the_operator_does_not_allow_is_refused() -> None
     user = world.user()
     refused(log_in(world, user, password_hash=client_hash(PASSWORD, "sha256")), 4023)
     assert log_in(world, user).json["success"] is True
+    bare = world.client(tenant_id=world.tenant(tariff=None)).send("GET", TARIFF).json
+    assert (bare["success"], bare["errorcode"], bare["error_code"]) == (False, 4044, 4044)
+    assert world.anonymous.send("GET", TARIFF).json["errorcode"] == 4023
 
 
 def test_T_A9_neither_password_nor_digest_is_stored(world: World) -> None:

@@ -70,6 +70,8 @@ def test_T_28_nothing_and_null_filter_nothing(client: Client, tree: list[int], f
     [
         ({"q": "TECH"}, [1, 3]),
         ({"q": "мАГАЗ"}, [2]),
+        ({"q": " магазины "}, [2]),
+        ({"q": "sales  CALLS"}, [0]),
         ({"q": "zzz"}, []),
         ({"q": ""}, [0, 1, 2, 3]),
         ({"parent_id": 1}, [1]),
@@ -77,6 +79,7 @@ def test_T_28_nothing_and_null_filter_nothing(client: Client, tree: list[int], f
         ({"parent_id": 0}, [0, 3]),
         ({"parent_id": 0.0}, [0, 3]),
         ({"parent_id": "", "page": 1.0, "per_page": 20.0}, [0, 1, 2, 3]),
+        ({"parent_id": " ", "page": "", "per_page": " \t"}, [0, 1, 2, 3]),
         ({"parent_id": 99}, []),
         ({"page": "2", "per_page": "3"}, [3]),
         ({"page": 10**12, "per_page": 100}, []),
@@ -164,8 +167,9 @@ def test_T_29_the_id_in_the_body_overrides_that_of_the_url(client: Client, tree:
         fields = {"category_id": tree[3], "name": f"by {given}"}
         assert client.send("POST", f"{EDIT}/{given}", fields=fields).json["data"]["id"] == tree[3]
     assert refused(client, f"{EDIT}/{tree[0]}", {"category_id": 99, "name": "x"}) == 4059
-    answer = client.send("POST", f"{EDIT}/{tree[0]}", fields={"category_id": None, "name": "by the URL"})
-    assert answer.json["data"]["id"] == tree[0]
+    for nothing in (None, "", " "):
+        answer = client.send("POST", f"{EDIT}/{tree[0]}", fields={"category_id": nothing, "name": "by the URL"})
+        assert answer.json["data"]["id"] == tree[0]
 
 
 def test_T_29_an_edit_keeps_what_it_does_not_name_and_null_takes_away_parent_and_description(
@@ -258,3 +262,9 @@ def test_T_29_10_concurrent_writers_of_one_tenant_lose_no_update() -> None:
     answer = client.send("POST", LIST).json
     assert {one["name"] for one in answer["items"]} == {f"category {number}" for number in range(10)}
     assert len({one["id"] for one in answer["items"]}) == answer["total"] == 10
+
+
+def test_T_29_an_id_of_0_in_the_body_overrides_that_of_the_url_too(client: Client) -> None:
+    number = client.send("POST", "/user/call_categories/create", fields={"name": "a"}).json["data"]["id"]
+    answer = client.send("POST", f"/user/call_categories/edit/{number}", fields={"category_id": 0, "name": "b"})
+    assert answer.json["error_code"] == 4059

@@ -15,6 +15,20 @@ from tests.dialects.pipeline import TRANSCRIPT
 from tests.dialects.transcripto.world import DOCS, OPENAPI, World, multipart
 
 FILES = ("/get_file", "/user/callreport/file")
+REPORT_FILE = ("GET", "/user/callreport/file")
+# The fields of JSON objects for which the document's tables say "yes".
+REQUIRED = {
+    "/auth/login": ["email", "password_hash", "captcha_token"],
+    "/addtaskcallbyurl": ["file_url"],
+    "/addtaskyoutube": ["file_path"],
+    "/user/callreport": ["start_date", "end_date"],
+    "/checklist": ["question"],
+    "/checklist/<number>": ["question"],
+    "/user/directories": ["name"],
+    "/user/call_categories/create": ["name"],
+    "/tasks/filters/save": ["name", "criteria"],
+    "/user/call_check_scripts/create": ["identifier", "title", "script_body"],
+}
 
 
 @pytest.fixture
@@ -61,11 +75,46 @@ def test_T_02_every_operation_has_the_tag_of_its_area_and_every_tag_a_line_about
 
 def test_T_01_every_operation_asks_for_a_token_but_the_log_in_and_a_reports_file(document: dict[str, Any]) -> None:
     assert "security" not in document  # so that an operation without it asks for nothing
-    for route, operation in operations(document).items():
-        asks = routes.ROUTES[route].scope is not None
-        assert operation.get("security", []) == ([{"bearer": []}] if asks else []), route
-    nobody = {route for route, operation in operations(document).items() if not operation.get("security")}
-    assert nobody == {("POST", "/auth/login"), ("GET", "/user/callreport/file")}
+    asked = {route: operation.get("security", []) for route, operation in operations(document).items()}
+    helped = asked.pop(REPORT_FILE)
+    for route, security in asked.items():
+        assert security == ([{"bearer": []}] if routes.ROUTES[route].scope is not None else []), route
+    assert [route for route, security in asked.items() if not security] == [("POST", "/auth/login")]
+    assert helped == [{}, {"bearer": []}]  # T-A14: other names than the UUID are understood with a token only
+
+
+def test_T_02_what_the_tables_call_required_is_required_and_never_null(document: dict[str, Any]) -> None:
+    required = {}
+    for (_, path), operation in operations(document).items():
+        taken = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        schema = document["components"]["schemas"].get(taken.get("$ref", "").rpartition("/")[2], {})
+        if "required" in schema:
+            required[path] = schema["required"]
+        for name in schema.get("required", ()):
+            assert schema["properties"][name].get("type") in ("string", "object"), name
+            assert "default" not in schema["properties"][name], name
+    assert required == REQUIRED
+
+
+def test_T_05_ids_in_paths_are_integers(document: dict[str, Any]) -> None:
+    kinds = {
+        (path, one["name"]): (one["schema"]["type"], one["schema"].get("minimum"))
+        for (_, path), operation in operations(document).items()
+        for one in operation["parameters"]
+        if one["in"] == "path"
+    }
+    codes_of_tasks = {where for where in kinds if where[1] == "task_code"}
+    assert {where[0] for where in codes_of_tasks} == {
+        "/api/calls_analysis/<task_code>",
+        "/api/calls_analysis_v2/<task_code>",
+    }
+    assert {kinds[where] for where in kinds.keys() - codes_of_tasks} == {("integer", 1)}
+
+
+def test_T_02_the_description_names_every_status_that_a_client_may_meet(document: dict[str, Any]) -> None:
+    told, _, _ = document["info"]["description"].partition("\n\n")
+    for status in ("200", "302", "403", "404", "408", "413", "429", "5xx"):
+        assert status in told
 
 
 def test_T_02_every_answer_is_http_200_and_tells_of_success_and_refusal(document: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ from callscribe.ports import Settings
 from callscribe.services import erasure
 from tests.dialects.conftest import Client, http_event
 from tests.dialects.pipeline import TRANSCRIPT
-from tests.dialects.transcripto.world import AUDIO, UNKNOWN, VIDEO_URL, World
+from tests.dialects.transcripto.world import AUDIO, UNKNOWN, VIDEO_URL, World, multipart
 
 GET_FILE = "/get_file"
 REPORT_FILE = "/user/callreport/file"
@@ -216,7 +216,31 @@ def test_T_36_a_report_that_is_too_large_for_an_answer_is_led_to() -> None:
     assert world.results.fetch(location).startswith(b"Call report")
 
 
+def test_T_03_a_russian_client_is_led_to_it_in_russian() -> None:
+    world = World(settings=Settings(public_base_url="https://callscribe.example", videos=True, inline_body_bytes=600))
+    client = world.client()
+    job = answered_call(world, client, transcript=replace(TRANSCRIPT, segments=TRANSCRIPT.segments * 20))
+    answer = ask(client, language="ru", file_type="txt_call", task_code=job.id)
+    assert (answer["statusCode"], "слишком велик" in json.loads(answer["body"])["message"]) == (302, True)
+
+
 # --- T-36: the recording
+
+
+@pytest.mark.parametrize("kind", ["audio", "youtubenew"])
+def test_T_36_the_sound_of_another_recording_and_of_a_video_comes_back_too(
+    world: World, client: Client, kind: str
+) -> None:
+    if kind == "audio":
+        made = client.send("POST", "/addtaskaudio", **multipart(file_name="talk.wav"))
+    else:
+        made = client.send("POST", "/addtaskyoutube", fields={"file_path": VIDEO_URL})
+    code = world.made(made)
+    job = world.carry_on(code)
+    answer = ask(client, file_type="audio", task_code=code)
+    assert body_of(answer) == world.uploads.read(job.audio_key)
+    assert answer["headers"]["Content-Type"].startswith("audio/")
+    assert kind != "audio" or body_of(answer) == AUDIO
 
 
 def test_T_36_the_recording_comes_back_as_it_was_sent(world: World, client: Client) -> None:
@@ -308,7 +332,7 @@ HOSTILE = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=60))
 @example(HOSTILE[0])
 def test_T_36_no_name_of_a_file_leaves_its_header(name: str) -> None:
@@ -411,7 +435,7 @@ def test_T_35_a_name_that_leads_elsewhere_is_4003(world: World, client: Client, 
     assert refused(world.anonymous, REPORT_FILE, task_code=job.id, filename=name) == 4003
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=30) | st.from_regex(r"report_\d+\.(pdf|html|txt)", fullmatch=True))
 def test_T_35_only_plain_names_of_reports_are_taken(name: str) -> None:
     try:

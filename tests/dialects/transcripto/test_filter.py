@@ -208,7 +208,7 @@ def test_T_18_null_and_blank_ask_for_nothing(world: World, name: str, nothing: o
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("page", value) for value in ("0", "-1", "1.5", "x", "1,2", "１", "9" * 30)),
+        *(("page", value) for value in ("0", "-1", "1.5", "x", "1,2", "１", "9" * 30, "0.0", "1.", "1.0.0", "NULL")),
         *(("per_page", value) for value in ("0", "101", "ten")),
         *(("task_id", value) for value in ("-1", "1e3", "0x1", "9" * 30)),
         *(("task_code", value) for value in ("no code", "' OR 1=1", "0000-0000", "z" * 30)),
@@ -229,6 +229,7 @@ def test_T_18_null_and_blank_ask_for_nothing(world: World, name: str, nothing: o
         *(("operator_politeness_min", value) for value in ("0", "6")),
         *(("length_min", value) for value in ("-0.1", "infinity", "--1")),
         ("checklist_id", "seven"),
+        *(("answers", value) for value in ("No", "Yes,No")),
         ("operator_name", "x" * 1_001),
         ("message", "x" * 1_001),
         ("tags_any", ",".join("abcdefghij" * 11)),
@@ -260,6 +261,65 @@ def test_T_18_a_wrong_type_in_the_body_is_4001_and_named(world: World, name: str
     answer = by_body(Listing(world).client, {name: value})
     assert (answer.json["success"], answer.json["error_code"]) == (False, 4001)
     assert f"{name}: " in answer.json["error_message"]
+
+
+NUMBERS = [
+    *(
+        f"{name}_{end}"
+        for name in ("script_alignment", "length", "customer_satisfaction_score")
+        for end in ("min", "max")
+    ),
+    *("operator_politeness", "operator_politeness_min", "operator_politeness_max", "task_id", "checklist_id"),
+    *("page", "per_page", *(f"{label}_id" for label in LABELS)),
+]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_T_18_the_word_null_in_a_query_asks_for_no_number(world: World, name: str) -> None:
+    client = Listing(world, row(1)).client
+    assert ids(by_query(client, {name: "null"})) == [1]
+    assert ids(by_body(client, {name: None})) == [1]
+
+
+def test_T_18_only_numbers_know_the_word_null(world: World) -> None:
+    client = Listing(world, row(1, operator_name="Nullman"), row(2, operator_name="Ivan", labels={"tone": 2})).client
+    assert ids(by_query(client, {"operator_name": "null"})) == [1]
+    assert ids(by_query(client, {"tone_id": "null,2"})) == [2]
+    assert by_query(client, {"status": "null"}).json["error_code"] == 4001
+
+
+@pytest.mark.parametrize("whole", ["8.0", " 8.00 ", "+8.0"])
+def test_T_18_a_whole_number_of_a_query_may_have_a_point_as_it_may_in_json(world: World, whole: str) -> None:
+    client = Listing(world, *(row(number, satisfaction=number, labels={"tone": number}) for number in (7, 8, 9))).client
+    asked = {"customer_satisfaction_score_min": whole, "customer_satisfaction_score_max": whole, "page": "1.0"}
+    assert ids(by_query(client, asked)) == [8]
+    assert ids(by_query(client, {"tone_id": f"{whole},9.0"})) == [9, 8]
+    assert ids(by_body(client, {"customer_satisfaction_score_min": 8.0, "page": 1.0})) == [9, 8]
+
+
+@pytest.mark.parametrize("ask", [by_query, by_body])
+def test_T_18_answers_of_no_question_are_4001(world: World, ask: Any) -> None:
+    client = Listing(world, row(1, answers=((7, "No"),)), row(2, answers=((8, "No"),))).client
+    refused = ask(client, {"answers": "No"}).json
+    assert (refused["error_code"], "answers: must come with checklist_id" in refused["error_message"]) == (4001, True)
+    assert ids(ask(client, {"answers": "No", "checklist_id": 7})) == [1]
+    assert ids(ask(client, {"answers": "", "checklist_id": 7})) == [1]
+
+
+@pytest.mark.parametrize("path", [FILTER, USER_FILTER])
+def test_T_18_a_post_reads_its_query_and_what_its_body_says_wins(world: World, path: str) -> None:
+    failed = {"status": TaskStatus.ERROR}
+    client = Listing(world, row(1, **failed), row(2, **failed), row(3), row(4, **failed, labels={"tone": 1})).client
+
+    def asked(query: str, body: dict[str, Any] | None = None) -> list[int]:
+        return ids(client.send("POST", path, query=query, fields={} if body is None else body))
+
+    assert asked("page=2&per_page=1&status=error") == [2]
+    assert ids(client.send("POST", path, query="page=2&per_page=1&status=error")) == [2]  # without a body
+    assert asked("page=2&per_page=1&status=error", {"page": 3}) == [1]
+    assert asked("status=error&tone_id=1", {"status": "completed", "tone_id": None}) == [3]
+    refused = client.send("POST", path, query="page=x", fields={"status": "error"}).json
+    assert (refused["error_code"], "page: " in refused["error_message"]) == (4001, True)
 
 
 @pytest.mark.parametrize("name", ["script_alignment", "customer_satisfaction_score", "operator_politeness", "length"])
@@ -567,7 +627,7 @@ def drawn_listing(world: World, data: st.DataObject) -> tuple[Listing, list[Task
     return listing, [*(one for one in written.values() if one.id not in changed), *fresh]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_T_18_any_criteria_find_what_a_plain_scan_finds_also_while_changes_are_not_taken_in(
     sqlite_world: World, data: st.DataObject
@@ -577,7 +637,8 @@ def test_T_18_any_criteria_find_what_a_plain_scan_finds_also_while_changes_are_n
     page, per_page = data.draw(st.integers(1, 2)), data.draw(st.integers(1, 5))
     expected = [one.id for one in scan(everything, wanted)]
     parameters = {**asked(wanted), "page": page, "per_page": per_page}
-    if wanted.words and not any(map(str.isalnum, wanted.words)):
+    says_nothing = bool(wanted.words) and not any(map(str.isalnum, wanted.words or ""))
+    if says_nothing or (wanted.answers and wanted.checklist_id is None):
         assert by_body(listing.client, parameters).json["error_code"] == 4001
         return
     for answer in (by_body(listing.client, parameters), by_query(listing.client, in_query(parameters))):

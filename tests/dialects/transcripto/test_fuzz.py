@@ -21,7 +21,7 @@ from tests.dialects.transcripto.world import ADMIN, World, multipart
 from tests.dialects.wsgi import application
 
 EXAMPLES = int(os.environ.get("CALLSCRIBE_FUZZ_EXAMPLES", "25"))
-QUIET = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+QUIET = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 FILES = ("/get_file", "/user/callreport/file")
 OPEN = ["/auth/login", "/user/callreport/file"]  # what nobody's token is asked for
 

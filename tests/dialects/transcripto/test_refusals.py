@@ -20,7 +20,7 @@ from tests.dialects.conftest import Client
 from tests.dialects.transcripto.world import AUDIO_URL, World, multipart
 
 SHAPE = {"success", "error_code", "error_message"}
-NAMED = {"id", "code"}  # of the earlier task, where a file came before
+NAMED = {"id", "code", "errorcode"}  # the earlier task, where a file came before; the tariff's own spelling
 
 
 def refused(error: Exception, route: str = "-", languages: str = "") -> dict[str, Any]:
@@ -73,7 +73,8 @@ def missing(field: str) -> RequestValidationError:
         (errors.Conflict("x"), "/checklist", 5000),
         (errors.Unavailable("dynamodb: no answer"), "/get_file", 5002),
         (errors.Unavailable("dynamodb: no answer"), "/addtaskcall", 5000),
-        (Refused(Problem.HANDLER), "/user/callreport/file", 5001),
+        (RuntimeError("a defect"), "/user/callreport/file", 5001),
+        (errors.Unavailable("dynamodb: no answer"), "/user/callreport/file", 5000),
         (RuntimeError("a defect"), "/addtaskcall", 5000),
         (errors.JobFailed(errors.FailureCode.AUDIO_TOO_SHORT, "too short"), "/addtaskcall", 4092),
         (errors.JobFailed(errors.FailureCode.AUDIO_TOO_LONG, "too long"), "/addtaskaudio", 4092),
@@ -142,6 +143,7 @@ def test_T_03_a_rule_is_told_in_russian_or_its_english_stands_in_brackets(detail
         ("/tasks/filter", {"message": "*"}, "message"),
         ("/tasks/filter", {"script_alignment_min": "x"}, "script_alignment_min"),
         ("/tasks/filter", {"length_min": 2, "length_max": 1}, "length_min"),
+        ("/tasks/filter", {"answers": "No"}, "answers"),
         ("/checklist", {}, "question"),
         ("/user/directories", {"name": 7}, "name"),
         ("/user/call_categories/list", {"page": 0}, "page"),

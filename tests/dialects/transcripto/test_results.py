@@ -26,7 +26,7 @@ V2 = "/api/calls_analysis_v2"
 V1 = "/api/calls_analysis"
 FIELDS = [
     *("success", "error_code", "id", "type", "status", "file_name", "created_at", "updated_at", "call_date"),
-    *("error_message", "directory_id", "report_type", "task_code", "task_length", "task_result"),
+    *("error_message", "directory_id", "report_type", "task_code", "task_length", "task_error_code", "task_result"),
 ]
 
 
@@ -73,6 +73,7 @@ def test_T_19_a_completed_call_has_all_fields_and_its_text(world: World, client:
         "report_type": None,
         "task_code": code,
         "task_length": 0.17,
+        "task_error_code": None,
         "task_result": {
             "blog_post": None,
             "image_prompt": None,
@@ -110,6 +111,47 @@ def test_T_19_a_failed_task_says_why(world: World, client: Client) -> None:
     assert failed.failure is not None
     assert (shown["success"], shown["status"], shown["task_result"]) == (True, "error", None)
     assert shown["error_message"] == failed.failure.message
+
+
+def test_T_19_a_failed_task_tells_programs_why_beside_the_code_of_the_request(world: World, client: Client) -> None:
+    call = world.add_call(client)
+    for step in (lambda: None, lambda: world.prepare(call)):
+        step()
+        assert get_task(client, task_code=call).json["task_error_code"] is None
+    world.fail(call, FailureCode.AUDIO_UNREADABLE)
+    report = a_report(world, client).id
+    world.carry_on(report)
+    video = world.made(client.send("POST", "/addtaskyoutube", fields={"file_path": VIDEO_URL}))
+    world.change(video, state=JobState.FAILED, failure=Failure(FailureCode.SOURCE_UNREACHABLE, "private"))
+    for code, number in ((call, 4026), (report, 5003), (video, 4024)):
+        shown = get_task(client, task_code=code).json
+        assert (shown["success"], shown["error_code"], shown["status"]) == (True, 0, "error")
+        assert shown["task_error_code"] == number
+        GetTaskAnswer.model_validate(shown)
+
+
+def test_T_19_a_failure_that_was_noted_of_a_task_under_way_has_no_code_yet(world: World, client: Client) -> None:
+    code = world.add_call(client)
+    world.change(code, failure=Failure(FailureCode.AUDIO_TOO_SHORT, "too short"))
+    assert get_task(client, task_code=code).json["task_error_code"] is None
+    world.change(code, state=JobState.FAILED)
+    assert get_task(client, task_code=code).json["task_error_code"] == 4092
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
+def test_T_19_an_error_of_which_nobody_noted_why_is_5000(world: World, client: Client, state: JobState) -> None:
+    code = world.add_call(client)
+    world.change(code, state=state, failure=None)
+    shown = get_task(client, task_code=code).json
+    assert (shown["status"], shown["task_error_code"]) == ("error", 5000)
+
+
+@pytest.mark.parametrize("code", FailureCode)
+def test_T_A17_every_code_of_a_failed_task_is_published(world: World, client: Client, code: FailureCode) -> None:
+    task = world.add_call(client)
+    world.change(task, state=JobState.FAILED, failure=Failure(code, "no"))
+    general = [one for one in client.send("GET", "/dictionaries").json["error_codes"] if one["endpoint"] is None]
+    assert get_task(client, task_code=task).json["task_error_code"] in {one["error_code"] for one in general}
 
 
 @pytest.mark.parametrize("code", FailureCode)

@@ -69,8 +69,11 @@ def test_T_33_a_list_shows_every_documented_field(world: World, client: Client, 
         ({}, [0, 1, 2]),
         ({"q": None, "only_active": None, "page": None, "per_page": None}, [0, 1, 2]),
         ({"q": "ДО СВИ"}, [1]),
+        ({"q": " до  сви "}, [1]),
         ({"q": "needle"}, []),
         ({"page": 2, "per_page": "2"}, [2]),
+        ({"only_active": "", "page": " ", "per_page": ""}, [0, 1, 2]),
+        ({"only_active": " \t"}, [0, 1, 2]),
         *(({"only_active": yes}, [0, 1]) for yes in (True, 1, "true", "True", "1", "yes", "YES")),
         *(({"only_active": no}, [0, 1, 2]) for no in (False, 0, "false", "0", "no")),
     ],
@@ -110,8 +113,15 @@ def test_T_34_a_version_without_a_fraction_is_an_integer_and_the_header_says_so(
     assert answer.headers["x-callscribe-leniency"] == "script_id as decimal, version as decimal"
 
 
-@pytest.mark.parametrize("rest", [{}, {"description": None, "is_active": None, "version": None}])
-def test_T_34_a_script_is_active_and_of_version_1_by_default(client: Client, rest: dict[str, None]) -> None:
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {},
+        {"description": None, "is_active": None, "version": None},
+        {"is_active": "", "version": " "},
+    ],
+)
+def test_T_34_a_script_is_active_and_of_version_1_by_default(client: Client, rest: dict[str, str | None]) -> None:
     fields = {name: SCRIPT[name] for name in ("identifier", "title", "script_body")}
     kept = client.send("POST", CREATE, fields=fields | rest).json["data"]
     assert (kept["is_active"], kept["version"], kept["description"]) == (True, 1, None)
@@ -188,6 +198,8 @@ def test_T_34_an_edit_keeps_what_it_does_not_name_and_null_takes_away_a_descript
     nothing = dict.fromkeys(SCRIPT)
     kept = client.send("POST", f"{EDIT}/{number}", fields=nothing).json["data"]
     assert {**SCRIPT, "description": None}.items() <= kept.items()
+    blank = {"script_id": " ", "is_active": "", "version": " "}
+    assert client.send("POST", f"{EDIT}/{number}", fields=blank).json["data"]["version"] == SCRIPT["version"]
 
 
 def test_T_34_the_id_in_the_body_overrides_that_of_the_url_in_edit_and_delete(
@@ -206,7 +218,7 @@ def test_T_34_a_script_is_deleted_once_with_or_without_a_body(client: Client, sc
     answer = client.send("POST", f"{DELETE}/{scripts[0]}")
     assert answer.json == {"success": True, "error_code": 0, "message": "Deleted successfully"}
     assert refused(client, f"{DELETE}/{scripts[0]}") == 4053
-    for number, fields in ((scripts[1], {}), (scripts[2], {"script_id": None})):
+    for number, fields in ((scripts[1], {"script_id": ""}), (scripts[2], {"script_id": None})):
         assert client.send("POST", f"{DELETE}/{number}", fields=fields).json["success"]
     assert found(client) == []
 
@@ -254,3 +266,18 @@ def test_T_A19_the_times_of_scripts_end_in_z(client: Client, scripts: list[int])
     for item in client.send("POST", LIST).json["items"]:
         assert re.fullmatch(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", item["created_at"])
         assert re.fullmatch(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", item["updated_at"])
+
+
+def test_T_33_a_description_and_a_body_are_not_searched(client: Client) -> None:
+    fields = {"identifier": "a", "title": "b", "description": "needle", "script_body": "needle"}
+    client.send("POST", "/user/call_check_scripts/create", fields=fields)
+    assert client.send("POST", "/user/call_check_scripts/list", fields={"q": "needle"}).json["total"] == 0
+
+
+def test_T_34_an_id_of_0_in_the_body_overrides_that_of_the_url_too(client: Client) -> None:
+    fields = {"identifier": "a", "title": "b", "script_body": "c"}
+    number = client.send("POST", "/user/call_check_scripts/create", fields=fields).json["data"]["id"]
+    for how in ("edit", "delete"):
+        answer = client.send("POST", f"/user/call_check_scripts/{how}/{number}", fields={"script_id": 0, "title": "d"})
+        assert answer.json["error_code"] == 4053
+    assert client.send("POST", "/user/call_check_scripts/list").json["items"][0]["title"] == "b"

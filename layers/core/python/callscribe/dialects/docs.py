@@ -46,7 +46,16 @@ def openapi(
                 operation["parameters"] = [*operation.get("parameters", ()), *parameters]
     for name in _LIBRARY_SCHEMAS:
         document["components"]["schemas"].pop(name, None)
+    schemes = document["components"]["securitySchemes"]
+    for name in schemes.keys() - _named_schemes(document):
+        del schemes[name]
     return json.dumps(document, ensure_ascii=False)
+
+
+def _named_schemes(document: Mapping[str, Any]) -> set[str]:
+    """Of the security schemes those that an operation names."""
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    return {name for operation in operations for way in operation.get("security", ()) for name in way}
 
 
 def page(document: str) -> str:

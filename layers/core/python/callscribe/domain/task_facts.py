@@ -32,8 +32,8 @@ class TaskFacts:
     """What lists show of a task beside its job. Who called whom is in `Job.call`.
 
     `operator_name`: as it was given, "global" where a call or a chat names none. `call_date`: YYYY-MM-DD.
-    `call_at_ms`: epoch milliseconds, UTC. `report_from` and `report_until` (dates or times, as they were given) belong
-    to a report.
+    `call_at_ms`: epoch milliseconds, UTC. `report_from` and `report_until` (dates or times, as they were given; UTC
+    where no zone is) belong to a report.
     """
 
     type: TaskType

@@ -7,7 +7,8 @@ from typing import Any, Final, TypedDict, Unpack
 
 from callscribe.domain.records import Change, delete, insert, update
 from callscribe.domain.shelves import Category
-from callscribe.domain.texts import caseless
+from callscribe.domain.tasks import folded
+from callscribe.domain.texts import one_line
 from callscribe.errors import InUse, Invalid
 from callscribe.ports import Deps
 from callscribe.services import shelves
@@ -43,13 +44,14 @@ class Branches:
 def search(
     deps: Deps, principal: Principal, *, q: str = "", parent_id: int | None = None, page: int = 1, per_page: int = 20
 ) -> Branches:
-    """A page of the categories with `q` in name or description, in whatever case, in the order of their making.
+    """A page of the categories with `q` in name or description, as they are `folded`, in the order of their making.
 
     `parent_id`: only those right below it, or at the TOP; None: all.
     """
     kept = deps.store.children(Category, principal.tenant_id, principal.key_id)
     children = Counter(one.parent_id for one in kept)
-    found = [one for one in kept if _fits(one, caseless(q)) and parent_id in (None, one.parent_id or TOP)]
+    wanted = folded(one_line(q))
+    found = [one for one in kept if _fits(one, wanted) and parent_id in (None, one.parent_id or TOP)]
     shown = shelves.page_of(found, page, per_page)
     return Branches([Branch(one, children[one.id]) for one in shown], len(found))
 
@@ -106,8 +108,8 @@ def _change(
     return shelves.change(deps, Category, principal.tenant_id, principal.key_id, decide)
 
 
-def _fits(one: Category, folded: str) -> bool:
-    return folded in caseless(one.name) or folded in caseless(one.description or "")
+def _fits(one: Category, wanted: str) -> bool:
+    return wanted in folded(one.name) or wanted in folded(one.description or "")
 
 
 def _existing_parent(kept: Sequence[Category], parent_id: int | None) -> int | None:

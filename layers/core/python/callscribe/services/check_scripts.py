@@ -6,7 +6,8 @@ from typing import Any, Final, TypedDict, Unpack
 
 from callscribe.domain.records import Change, delete, insert, update
 from callscribe.domain.shelves import CheckScript
-from callscribe.domain.texts import caseless
+from callscribe.domain.tasks import folded
+from callscribe.domain.texts import one_line
 from callscribe.errors import Taken
 from callscribe.ports import Deps
 from callscribe.services import shelves
@@ -37,12 +38,12 @@ class Scripts:
 def search(
     deps: Deps, principal: Principal, *, q: str = "", only_active: bool = False, page: int = 1, per_page: int = 20
 ) -> Scripts:
-    """A page of the scripts with `q` in identifier or title, in whatever case, in the order of their making."""
-    folded = caseless(q)
+    """A page of the scripts with `q` in identifier or title, as they are `folded`, in the order of their making."""
+    wanted = folded(one_line(q))
     found = [
         one
         for one in deps.store.children(CheckScript, principal.tenant_id, principal.key_id)
-        if (one.is_active or not only_active) and (folded in caseless(one.identifier) or folded in caseless(one.title))
+        if (one.is_active or not only_active) and (wanted in folded(one.identifier) or wanted in folded(one.title))
     ]
     return Scripts(shelves.page_of(found, page, per_page), len(found))
 

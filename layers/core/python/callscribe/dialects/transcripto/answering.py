@@ -18,10 +18,9 @@ def done(**fields: Any) -> Response[str]:
     return json_response(200, _success(fields))
 
 
-def led_to(url: str) -> Response[str]:
+def led_to(call: Call, url: str) -> Response[str]:
     """A redirect whose body says so, too: not every client follows one, and nobody shall have an empty file."""
-    said = "the file is too large for this way: it is at `url`, and in `Location`; the door would give it whole"
-    return json_response(302, _success({"message": said, "url": url}), Location=url)
+    return json_response(302, _success({"message": message(call, Said.LED_TO), "url": url}), Location=url)
 
 
 def message(call: Call, said: Said) -> str:

@@ -1,13 +1,16 @@
 """The forms in which the document writes times (T-A19), and how it reads them (T-04). Times inside: epoch ms."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from callscribe.dialects.transcripto.codes import Problem, Refused
 
 DATE_OR_TIME: Final = "must be a date or a time: 2025-10-20 or 2025-10-20T10:00:00+03:00"
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+_DAY: Final = timedelta(days=1)
 
 
 def with_microseconds(at_ms: int) -> str:
@@ -46,13 +49,33 @@ def read_datetime(name: str, given: str) -> int:
         moment = datetime.fromisoformat(given)
         if moment.tzinfo is None or _DATE.fullmatch(given):
             raise ValueError(given)
-        at_ms = round(1000 * moment.timestamp())
-        _moment(at_ms)  # year 1 or 9999 may be another one in UTC
-        return at_ms
-    except (ValueError, OverflowError) as error:
+        return _at_ms(moment)
+    except ValueError as error:
         raise Refused(
             Problem.INVALID, f"{name} must be ISO 8601 with a time zone: 2025-10-20T10:00:00+03:00"
         ) from error
+
+
+def read_day_or_time(given: str, *, whole_day: bool = False) -> int:
+    """A date or a time, UTC where no zone is; of a date the first moment, or the last one of the `whole_day`.
+
+    For what documents call `date | datetime` (T-17, T-18). Raises ValueError.
+    """
+    if not _DATE.match(given):
+        raise ValueError(given)
+    moment = datetime.fromisoformat(given)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if whole_day and _DATE.fullmatch(given):
+        moment += _DAY - _MS
+    return _at_ms(moment)
+
+
+def _at_ms(moment: datetime) -> int:
+    """Raises ValueError for a moment that UTC has in no year from 1 to 9999."""
+    at_ms = (moment - _EPOCH) // _MS
+    _moment(at_ms)
+    return at_ms
 
 
 def _moment(at_ms: int) -> datetime:

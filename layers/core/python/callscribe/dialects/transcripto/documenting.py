@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from callscribe.dialects.transcripto.codes import CODES, GENERAL, Problem
 
 BEARER: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
-NOBODY: Final[list[dict[str, list[str]]]] = []  # T-01: log-in and a report's file need no token
+NOBODY: Final[list[dict[str, list[str]]]] = []  # T-01: the log-in needs no token
+ANYBODY: Final[list[dict[str, list[str]]]] = [{}, *BEARER]  # nor does a report's file, where one helps (T-A14)
 _LED_TO: Final = "The file is too large for the way of the request: it is where this leads to."
 _EITHER: Final = "`success` says whether it is done; if not, `error_code` and `error_message` say why."
 

@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from email.message import Message
-from email.utils import collapse_rfc2231_value
+from email.utils import decode_params, unquote
+from itertools import chain, groupby
 from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import parse_qsl
@@ -31,6 +31,15 @@ _PIECE: Final = 1 << 20  # characters of a body, a multiple of 4: whole groups o
 _MAX_URLENCODED_BYTES: Final = 65_536
 _MAX_TYPED_BYTES: Final = 1_024
 _PLAIN_CODINGS: Final = ("", "7bit", "8bit", "binary")
+_SEPARATOR: Final = re.compile(r"[/\\]")  # of folders
+# RFC 5987's own two, and those that Russian was written in. Python is asked for no others: it keeps each name that it
+# does not know, and some of its codecs take the square of what they are given.
+_CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "iso-8859-1", "windows-1251", "koi8-r"})
+# An encoded word of RFC 2047, as clients write it: its charset (and, perhaps, its language), coding and text.
+_WORD: Final = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?]*)\?=")
+_WORDS: Final = re.compile(rf"{_WORD.pattern}(?:[ \t]*{_WORD.pattern})*")
+# A header's parameter: its name, and its value with its quotes, in which a semicolon ends nothing.
+_PARAMETER: Final = re.compile(r';([^;=]*+)=?+((?:[^;"]++|"(?:[^"\\]++|\\.)*+"?+)*+)', re.DOTALL)
 _BOUNDARY: Final = re.compile(rb"[\x20-\x7e]{0,69}[\x21-\x7e]")  # RFC 2046, section 5.1.1, and what is sent beside it
 
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # who sends no form is told so; it is no news for a log
@@ -72,25 +81,69 @@ def read(event: dict[str, Any], folder: Path, known: Collection[str]) -> Form:
 
 def file_name(given: str) -> str | None:
     """A file's own name out of what a client calls it: no folders, no control characters; None if it shows nothing."""
-    name = unicodedata.normalize("NFC", one_line(re.split(r"[/\\]", given)[-1])).strip()
+    own = _SEPARATOR.split(_WORDS.sub(_words_text, given))[-1]
+    name = unicodedata.normalize("NFC", one_line(own)).strip()
     return None if is_blank(name) or name in (".", "..") else name
+
+
+def _words_text(run: re.Match[str]) -> str:
+    """What encoded words say. Where that cannot be told they stay, but for the slashes of base64, which are no folders.
+
+    Words of one charset are decoded as one: some clients end a word within a character.
+    """
+    words = groupby(_WORD.findall(run[0]), key=lambda word: word[0].lower())
+    try:
+        return "".join(_decoded(b"".join(_octets(*word) for word in same), charset) for charset, same in words)
+    except ValueError:
+        return _SEPARATOR.sub("_", run[0])
+
+
+def _octets(_charset: str, coding: str, text: str) -> bytes:
+    """Of one encoded word. Raises ValueError."""
+    if coding in "Qq":
+        return binascii.a2b_qp(text, header=True)
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+
+
+def _decoded(octets: bytes, charset: str) -> str:
+    """Raises ValueError for a charset that is not ours, and for octets that are no text in it."""
+    if charset.lower() not in _CHARSETS:
+        raise ValueError("an unknown charset")
+    return octets.decode(charset)
 
 
 class _Parameters:
     """A header's value and its parameters, those of RFC 2231 and RFC 5987 (`filename*=UTF-8''…`) included."""
 
     def __init__(self, text: str) -> None:
-        self._message = Message()
-        self._message["content-type"] = text
-        self.value = text.partition(";")[0].strip().lower()
+        """Raises Malformed for what no header may hold."""
+        value, semicolon, rest = text.partition(";")
+        self.value = value.strip().lower()
+        pairs = [(key.strip().lower(), given.strip()) for key, given in _PARAMETER.findall(semicolon + rest)]
+        try:
+            self._all = decode_params([("", ""), *pairs])  # its first pair is the value, which it leaves alone
+        except (ValueError, TypeError) as error:
+            raise Malformed("body", "has a header that cannot be read") from error
 
     def get(self, name: str) -> str | None:
-        """Raises Malformed for what no header may hold."""
-        try:
-            found = self._message.get_param(name)
-            return None if found is None else collapse_rfc2231_value(found)
-        except (ValueError, TypeError, LookupError) as error:
-            raise Malformed("body", "has a header that cannot be read") from error
+        """A parameter's text, None where there is no such one.
+
+        RFC 7578, section 4.2, forbids `filename*` in a form, but clients send it, .NET beside a `filename` of encoded
+        words. It is the exact name (RFC 6266, section 4.3), wherever it stands, unless it cannot be decoded.
+        """
+        values = [value for key, value in self._all if key == name]
+        plain = [unquote(value) for value in values if isinstance(value, str)]
+        extended = [(value[0], unquote(value[2])) for value in values if isinstance(value, tuple)]
+        decoded = filter(None, (_extended_text(*one) for one in extended))
+        return next(chain(decoded, plain, (octets for _, octets in extended)), None)
+
+
+def _extended_text(charset: str | None, octets: str) -> str | None:
+    """What an extended value says, whose octets come as a character each; None where that cannot be told."""
+    try:
+        return _decoded(octets.encode("latin-1"), charset or "")
+    except ValueError:
+        return None
 
 
 def _pieces(event: dict[str, Any]) -> Iterator[bytes]:

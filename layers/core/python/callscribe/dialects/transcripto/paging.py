@@ -10,15 +10,15 @@ from callscribe.dialects.transcripto.shelving import number
 _PER_PAGE: Final = 20
 _MAX_PER_PAGE: Final = 100
 
-PageNumber = Annotated[int, Field(ge=1), BeforeValidator(number)]
-PerPage = Annotated[int, Field(ge=1, le=_MAX_PER_PAGE), BeforeValidator(number)]
+PageNumber = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(number)]
+PerPage = Annotated[Annotated[int, Field(ge=1, le=_MAX_PER_PAGE)] | None, BeforeValidator(number)]
 
 
 class PageRequest(Wire):
-    """Which page is wanted; null is as good as nothing."""
+    """Which page is wanted; null or a blank text is as good as nothing."""
 
-    page: PageNumber | None = Field(default=None, description="1 by default.")
-    per_page: PerPage | None = Field(default=None, description=f"{_PER_PAGE} by default, at most {_MAX_PER_PAGE}.")
+    page: PageNumber = Field(default=None, description="1 by default.")
+    per_page: PerPage = Field(default=None, description=f"{_PER_PAGE} by default, at most {_MAX_PER_PAGE}.")
 
     @property
     def paging(self) -> dict[str, int]:

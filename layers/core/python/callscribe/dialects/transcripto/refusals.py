@@ -19,6 +19,7 @@ from callscribe.errors import (
     Conflict,
     DuplicateFile,
     Exhausted,
+    Failure,
     FailureCode,
     Forbidden,
     InsufficientCredits,
@@ -52,7 +53,7 @@ PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     OutboundRefused: Problem.NO_FILE,
     OutboundFailed: Problem.NO_FILE,
     Unavailable: Problem.DATABASE,
-    Exception: Problem.INTERNAL,
+    Exception: Problem.HANDLER,
 }
 FAILURES: Final[Mapping[FailureCode, Problem]] = {
     FailureCode.AUDIO_EMPTY: Problem.LENGTH,
@@ -84,6 +85,7 @@ _LARGER: Final = (
 )
 _FORMS: Final = ("/addtaskcall", "/addtaskaudio")
 _REQUIRED: Final = "is required"  # the rule that `answers.malformed` gives a missing field
+_OTHER_KEY: Final = {"/user/tariff": "errorcode"}  # T-A4: as the document spells it there
 _OURS: Final = (Problem.DATABASE, Problem.HANDLER, Problem.INTERNAL)
 
 
@@ -106,6 +108,7 @@ def refusal(error: Exception, call: Call) -> Response[str]:
         detail = f"{detail}; {_LARGER}"
     body = {
         "success": False,
+        _OTHER_KEY.get(call.route, "error_code"): code.number,
         "error_code": code.number,
         "error_message": _message(code, detail, language_of(call.languages)),
         **_named(error),
@@ -139,6 +142,12 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, Invalid) and error.rule == _REQUIRED:
         return Problem.MISSING
     return PROBLEMS[_known(error, PROBLEMS)]
+
+
+def number_of(failure: Failure | None, route: str) -> int:
+    """What the endpoint at this path calls a job's failure; that of an error of ours where nobody noted one."""
+    problem = PROBLEMS[Exception] if failure is None else FAILURES[failure.code]
+    return code_of(route, problem).number
 
 
 def detail_of(error: Exception) -> str:

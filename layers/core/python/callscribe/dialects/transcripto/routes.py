@@ -48,9 +48,10 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
 _DESCRIPTION: Final = (
     "Tasks: calls, other recordings, videos and chats that are transcribed, listed and filtered. Log in at"
     " `/auth/login` and send the token as `Authorization: Bearer`. Every answer is HTTP 200; `success` and"
-    " `error_code` say how it went. Two exceptions: a 302 leads to a file that is too large for an answer, and what"
-    " never reaches us the gateway answers itself (413, 429, 5xx). What a number means at an endpoint of its"
-    " own comes before its general meaning.\n\n"
+    " `error_code` say how it went. The exceptions: a 302 leads to a file that is too large for an answer; a path that"
+    " belongs to no part of the API, such as `/nothing` or `/auth/other`, is a 404; and what never reaches us the"
+    " gateway or the door answers itself: 408, 413, 429, 5xx, and 403 to a browser's preflight (`OPTIONS`) that it does"
+    " not allow. What a number means at an endpoint of its own comes before its general meaning.\n\n"
 )
 
 

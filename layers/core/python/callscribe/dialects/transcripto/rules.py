@@ -42,6 +42,7 @@ _RUSSIAN: Final[Mapping[re.Pattern[str], str]] = {
         r"must be a date, YYYY-MM-DD": r"должно быть датой вида ГГГГ-ММ-ДД",
         r"must be a date or a time: (\S+) or (\S+)": r"должно быть датой или временем: \1 или \2",
         r"must be ISO 8601 with a time zone: (\S+)": r"должно быть временем ISO 8601 с часовым поясом: \1",
+        r"must come with (\w+)": r"указывается только вместе с \1",
         r"must be valid JSON": r"должно быть правильным JSON",
         r"must be a JSON object": r"должно быть объектом JSON",
     }.items()

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import Response
-from pydantic import BaseModel, BeforeValidator, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from callscribe.dialects.answers import later
@@ -23,9 +23,15 @@ Problems = Mapping[type[CallscribeError], Problem]
 _AS_EVERYWHERE: Final[Problems] = {}
 
 
+def filled_in(value: Any) -> Any:
+    """A field of a form that was left empty comes as a blank text: as good as null."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 def number(value: Any, info: ValidationInfo) -> Any:
     """Clients that fill in forms send numbers as text."""
-    return int(value) if isinstance(value, str) and _INTEGER.fullmatch(value.strip()) else whole(value, info)
+    given = filled_in(value)
+    return int(given) if isinstance(given, str) and _INTEGER.fullmatch(given.strip()) else whole(given, info)
 
 
 def whole(value: Any, info: ValidationInfo) -> Any:
@@ -36,28 +42,26 @@ def whole(value: Any, info: ValidationInfo) -> Any:
     return value
 
 
-def _number_or_none(value: Any, info: ValidationInfo) -> Any:
-    """A field of a form that was left empty comes as a blank text."""
-    return None if isinstance(value, str) and not value.strip() else number(value, info)
-
-
 def _flag(value: Any) -> Any:
     """T-33: true, 1, yes."""
-    return _FLAGS.get(str(value).strip().lower(), value)
+    given = filled_in(value)
+    return _FLAGS.get(str(given).strip().lower(), given)
 
 
 def _given(value: Any) -> Any:
     """What is null or blank counts as not given at all."""
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if filled_in(value) is None:
         raise PydanticCustomError("missing", "is required")
     return value
 
 
-Number = Annotated[int, BeforeValidator(number)]
-NumberOrNone = Annotated[int | None, BeforeValidator(_number_or_none)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
+NeededNumber = Annotated[int, BeforeValidator(number), BeforeValidator(_given)]  # the last one sees a value first
+NumberOrNone = Annotated[int | None, BeforeValidator(number)]
+FlagOrNone = Annotated[bool | None, BeforeValidator(_flag)]
 NeededText = Annotated[str, BeforeValidator(_given)]
 NeededObject = Annotated[dict[str, Any], BeforeValidator(_given)]
+# An id in a path. What is none is nobody's, and is answered so by `path_number`.
+PathNumber = Annotated[str, WithJsonSchema({"type": "integer", "minimum": 1})]
 
 
 def edited_fields(body: BaseModel, *, nullable: Collection[str], besides: str) -> dict[str, Any]:
@@ -69,12 +73,12 @@ def edited_fields(body: BaseModel, *, nullable: Collection[str], besides: str) -
     return {name: value for name, value in given.items() if value is not None or name in nullable}
 
 
-def meant_id(in_path: str, in_body: int | None) -> int:
+def meant_id(in_path: PathNumber, in_body: int | None) -> int:
     """T-29, T-34: the body's id counts first, wherever the path leads. Raises NotFound."""
     return path_number(in_path) if in_body is None else in_body
 
 
-def path_number(given: str) -> int:
+def path_number(given: PathNumber) -> int:
     """An id out of a path. Raises NotFound for what can be nobody's."""
     if not _PATH_NUMBER.fullmatch(given):
         raise NotFound("there is no such id")

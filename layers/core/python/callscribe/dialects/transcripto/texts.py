@@ -12,7 +12,7 @@ LANGUAGES: Final = (ENGLISH, RUSSIAN)
 
 
 class Said(StrEnum):
-    """The messages of answers that succeed, as the document has them."""
+    """The messages of answers that succeed, as the document has them, but for LED_TO, which is ours."""
 
     LOGGED_IN = "Login successful"
     CHAT_CREATED = "Chat analysis task created"
@@ -26,6 +26,7 @@ class Said(StrEnum):
     DELETED = "Deleted successfully"
     FILTER_SAVED = "Filter created or updated"
     FILTER_DELETED = "Filter deleted"
+    LED_TO = "the file is too large for this way: it is at `url`, and in `Location`; the door would give it whole"
 
 
 _RUSSIAN: Final[Mapping[Said, str]] = {
@@ -41,6 +42,7 @@ _RUSSIAN: Final[Mapping[Said, str]] = {
     Said.DELETED: "Удалено",
     Said.FILTER_SAVED: "Фильтр создан или обновлён",
     Said.FILTER_DELETED: "Фильтр удалён",
+    Said.LED_TO: "файл слишком велик для этого пути: он по адресу `url` и `Location`; door отдал бы его целиком",
 }
 _SOME_FAILURE: Final = "задача не выполнена"
 
@@ -53,8 +55,8 @@ def language_of(accepted: str) -> str:
 
 def tags_of(accepted: str) -> list[str]:
     """The language tags of an Accept-Language header in lower case, the best first (RFC 9110, section 12.5.4)."""
-    ranked = sorted(map(_range, accepted.split(",")), key=lambda one: -one[1])
-    return [tag for tag, weight in ranked if weight > 0]
+    wanted = [(tag, weight) for tag, weight in map(_range, accepted.split(",")) if weight > 0]
+    return [tag for tag, _ in sorted(wanted, key=lambda one: -one[1])]
 
 
 def say(said: Said, accepted: str) -> str:
@@ -74,10 +76,11 @@ def failure(message: str, accepted: str) -> str:
 
 
 def _range(text: str) -> tuple[str, float]:
-    """Tag and weight of one range; weight 0 for what cannot be read."""
-    tag, _, parameter = text.strip().lower().partition(";")
-    name, _, weight = parameter.strip().partition("=")
+    """Tag and weight of one range; weight 0 for what cannot be read. Java and Android write ru_RU for ru-RU."""
+    tag, *parameters = text.lower().split(";")
+    pairs = (parameter.partition("=") for parameter in parameters)
+    weight = next((value for name, _, value in pairs if name.strip() == "q"), "1")
     try:
-        return tag.strip(), float(weight) if name == "q" else 1.0
+        return tag.strip().replace("_", "-"), float(weight)
     except ValueError:
         return "", 0.0

@@ -12,7 +12,7 @@ from callscribe.dialects.answers import later
 from callscribe.dialects.front import Access, Call
 from callscribe.dialects.routing import Router
 from callscribe.dialects.transcripto.accounts import mapping
-from callscribe.dialects.transcripto.accounts.schemas import LoginAnswer, LoginRequest, TariffAnswer
+from callscribe.dialects.transcripto.accounts.schemas import LoginAnswer, LoginRequest, TariffAnswer, TariffRefusal
 from callscribe.dialects.transcripto.answering import done, message, principal_of
 from callscribe.dialects.transcripto.codes import Problem, Refused
 from callscribe.dialects.transcripto.directories.mapping import directory
@@ -45,7 +45,12 @@ def router(deps: Deps) -> Router:
         address = str(router.event["requestContext"]["http"]["sourceIp"])
         return later(router.call, partial(_logged_in, deps, router.call, body, address))
 
-    @router.get(TARIFF, **described(AREA, "The tariff and what is left of it (T-11)", "getTariff", TariffAnswer))
+    @router.get(
+        TARIFF,
+        **described(
+            AREA, "The tariff and what is left of it (T-11)", "getTariff", TariffAnswer, refusals=TariffRefusal
+        ),
+    )
     def tariff() -> Response[str]:
         return done(errorcode=0, tariff=_tariff(deps, router.call))
 
@@ -55,7 +60,8 @@ def router(deps: Deps) -> Router:
 def _logged_in(deps: Deps, call: Call, body: LoginRequest, address: str) -> Response[str]:
     if not deps.captcha(body.captcha_token, address=address):
         raise Refused(Problem.UNAUTHORIZED, "captcha_token: the captcha service does not know it, or no longer")
-    user = users.authenticate_by_hash(deps, username=body.email, client_hash=body.password_hash, address=address)
+    name = body.email.strip()  # before failures are counted by it: no blank buys another try
+    user = users.authenticate_by_hash(deps, username=name, client_hash=body.password_hash, address=address)
     token = tokens.issue(deps, accounts.principal_of(user), life_s=deps.settings.login_life_s)
     return done(message=message(call, Said.LOGGED_IN), token=token.token, **_account(deps, call, user))
 

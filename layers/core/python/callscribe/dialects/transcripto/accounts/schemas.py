@@ -6,7 +6,7 @@ from pydantic import Field
 
 from callscribe.dialects.omitting import omittable
 from callscribe.dialects.transcripto.directories.schemas import DirectoryBody
-from callscribe.dialects.transcripto.documenting import Done, Wire
+from callscribe.dialects.transcripto.documenting import Done, Refusal, Wire
 from callscribe.dialects.transcripto.shelving import NeededText
 from callscribe.dialects.transcripto.texts import LANGUAGES
 from callscribe.domain.tasks import TaskStatus
@@ -138,6 +138,12 @@ class LoginAnswer(Done):
         description="Calls by year, month and day: those that `date_from` and `date_to` find.",
         examples=[{"2025": {"10": {"01": 247, "02": 316}}}],
     )
+
+
+class TariffRefusal(Refusal):
+    """T-A4. The number once more, as the document spells its key for the tariff alone."""
+
+    errorcode: int = Field(examples=[4044])
 
 
 class TariffAnswer(Done):

@@ -21,7 +21,7 @@ from callscribe.dialects.transcripto.categories.schemas import (
 )
 from callscribe.dialects.transcripto.codes import Problem
 from callscribe.dialects.transcripto.documenting import Area, described
-from callscribe.dialects.transcripto.shelving import Problems, change, meant_id, path_number
+from callscribe.dialects.transcripto.shelving import PathNumber, Problems, change, meant_id, path_number
 from callscribe.dialects.transcripto.texts import Said
 from callscribe.domain.accounts import Scope
 from callscribe.errors import InUse
@@ -59,11 +59,11 @@ def router(deps: Deps) -> Router:
         return change(router.call, partial(_created, deps, router.call, body))
 
     @router.post(EDIT, **described(AREA, "Edit a category (T-29)", "editCategory", CategoryAnswer))
-    def edit(id: str, body: Annotated[CategoryEdit, Body()] = _NOTHING) -> Response[str]:  # noqa: A002 - as the contract's path has it
+    def edit(id: PathNumber, body: Annotated[CategoryEdit, Body()] = _NOTHING) -> Response[str]:  # noqa: A002 - as the contract's path has it
         return change(router.call, partial(_edited, deps, router.call, id, body))
 
     @router.post(DELETE, **described(AREA, "Delete a category (T-29)", "deleteCategory", CategoryDeletedAnswer))
-    def delete(id: str) -> Response[str]:  # noqa: A002 - as the contract's path has it
+    def delete(id: PathNumber) -> Response[str]:  # noqa: A002 - as the contract's path has it
         return change(router.call, partial(_deleted, deps, router.call, id), _PROBLEMS)
 
     return router

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from callscribe.dialects.transcripto.documenting import Done, Wire
 from callscribe.dialects.transcripto.paging import PageAnswer, PageRequest
-from callscribe.dialects.transcripto.shelving import NeededText, Number, NumberOrNone
+from callscribe.dialects.transcripto.shelving import NeededText, NumberOrNone
 from callscribe.services.shelves import MAX_DESCRIPTION_CHARACTERS, MAX_NAME_CHARACTERS
 
 _DESCRIPTION = f"Up to {MAX_DESCRIPTION_CHARACTERS} characters."
@@ -13,7 +13,9 @@ _DESCRIPTION = f"Up to {MAX_DESCRIPTION_CHARACTERS} characters."
 class CategoriesRequest(PageRequest):
     """Which categories are wanted; null is as good as nothing."""
 
-    q: str | None = Field(default=None, description="Part of name or description, in whatever case.")
+    q: str | None = Field(
+        default=None, description="Part of name or description, whatever its case, the white space in it, and ё or е."
+    )
     parent_id: NumberOrNone = Field(
         default=None, description="Only those right below this one; 0: those below none. Without it: all."
     )
@@ -30,7 +32,7 @@ class CategoryRequest(Wire):
 class CategoryEdit(Wire):
     """What shall change; what is missing stays, and so does a name that is null."""
 
-    category_id: Number | None = Field(default=None, description="Counts before the path's own id.")
+    category_id: NumberOrNone = Field(default=None, description="Counts before the path's own id.")
     name: str | None = Field(default=None, examples=["Tech support (L2)"])
     description: str | None = Field(default=None, description=_DESCRIPTION, examples=["Complex technical issues"])
     parent_id: NumberOrNone = Field(

@@ -22,7 +22,7 @@ from callscribe.dialects.transcripto.checklists.schemas import (
 )
 from callscribe.dialects.transcripto.codes import Problem
 from callscribe.dialects.transcripto.documenting import Area, described
-from callscribe.dialects.transcripto.shelving import Problems, change, path_number, refusing
+from callscribe.dialects.transcripto.shelving import PathNumber, Problems, change, path_number, refusing
 from callscribe.dialects.transcripto.texts import Said
 from callscribe.domain.accounts import Scope
 from callscribe.errors import InUse, NotFound, Taken
@@ -72,7 +72,7 @@ def _question_routes(deps: Deps, router: Router) -> None:
         description="`number` is the user's. Another one's questions are shown to an administrator (T-A22).",
         **described(AREA, "A user's active questions (T-21)", "listQuestionsOfUser", QuestionsAnswer),
     )
-    def of_user(number: str) -> Response[str]:
+    def of_user(number: PathNumber) -> Response[str]:
         found = checklists.questions_of(deps, principal_of(router.call), path_number(number))
         return done(data=[mapping.question(one) for one in found])
 
@@ -87,17 +87,17 @@ def _changing_routes(deps: Deps, router: Router) -> None:
         description="`number` is the question's. What was answered keeps its wording.",
         **described(AREA, "Reword a question (T-23)", "editQuestion", QuestionAnswer),
     )
-    def edit(number: str, body: Annotated[QuestionRequest, Body()]) -> Response[str]:
+    def edit(number: PathNumber, body: Annotated[QuestionRequest, Body()]) -> Response[str]:
         return change(router.call, partial(_edited, deps, router.call, number, body), _PROBLEMS)
 
     @router.post(DELETE, **described(AREA, "Ask a question no longer (T-24)", "deleteQuestion", QuestionDeletedAnswer))
-    def delete(checklist_id: str) -> Response[str]:
+    def delete(checklist_id: PathNumber) -> Response[str]:
         return change(router.call, partial(_deleted, deps, router.call, checklist_id))
 
 
 def _answer_routes(deps: Deps, router: Router) -> None:
     @router.get(ANSWERS, **described(AREA, "What was answered for a task (T-25)", "listAnswers", AnswersAnswer))
-    def answers(task_id: str) -> Response[str]:
+    def answers(task_id: PathNumber) -> Response[str]:
         return refusing(_NO_TASK, partial(_answers, deps, router.call, task_id))
 
     @router.post(
@@ -105,7 +105,7 @@ def _answer_routes(deps: Deps, router: Router) -> None:
         description="An extension: an earlier answer is replaced; unknown and hidden questions are passed over.",
         **described(AREA, "Answer questions for a task (T-A16)", "saveAnswers", AnswersSavedAnswer),
     )
-    def answer(task_id: str, body: Annotated[list[AnswerRequest], Body()]) -> Response[str]:
+    def answer(task_id: PathNumber, body: Annotated[list[AnswerRequest], Body()]) -> Response[str]:
         return change(router.call, partial(_answered, deps, router.call, task_id, body), _NO_TASK)
 
 

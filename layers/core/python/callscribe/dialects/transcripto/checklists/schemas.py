@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from callscribe.dialects.transcripto.documenting import Done, Wire
-from callscribe.dialects.transcripto.shelving import NeededText, Number
+from callscribe.dialects.transcripto.shelving import NeededNumber, NeededText
 from callscribe.services.checklists import MAX_ANSWER_CHARACTERS, MAX_ANSWERS, MAX_QUESTION_CHARACTERS
 
 
@@ -47,7 +47,7 @@ class QuestionDeletedAnswer(Done):
 class AnswerRequest(Wire):
     """An answer to one question. Unknown and hidden questions are passed over."""
 
-    checklist_id: Number = Field(examples=[7])
+    checklist_id: NeededNumber = Field(examples=[7])
     answer: str = Field(
         description=f"Up to {MAX_ANSWER_CHARACTERS} characters; a task has up to {MAX_ANSWERS} answers.",
         examples=["Yes"],

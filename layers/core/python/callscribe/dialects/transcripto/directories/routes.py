@@ -18,7 +18,7 @@ from callscribe.dialects.transcripto.directories.schemas import (
     DirectoryRequest,
 )
 from callscribe.dialects.transcripto.documenting import Area, described
-from callscribe.dialects.transcripto.shelving import change, path_number
+from callscribe.dialects.transcripto.shelving import PathNumber, change, path_number
 from callscribe.dialects.transcripto.texts import Said
 from callscribe.domain.accounts import Scope
 from callscribe.ports import Deps
@@ -52,7 +52,7 @@ def router(deps: Deps) -> Router:
         DELETE,
         **described(AREA, "Delete a directory; its tasks stay (T-27)", "deleteDirectory", DirectoryDeletedAnswer),
     )
-    def delete(directory_id: str) -> Response[str]:
+    def delete(directory_id: PathNumber) -> Response[str]:
         return change(router.call, partial(_deleted, deps, router.call, directory_id))
 
     return router

@@ -15,7 +15,7 @@ from callscribe.dialects.transcripto import found, queries
 from callscribe.dialects.transcripto.admitting import admit
 from callscribe.dialects.transcripto.answering import led_to
 from callscribe.dialects.transcripto.codes import Problem, Refused
-from callscribe.dialects.transcripto.documenting import NOBODY, Area, described, file_responses
+from callscribe.dialects.transcripto.documenting import ANYBODY, Area, described, file_responses
 from callscribe.dialects.transcripto.files import mapping
 from callscribe.dialects.transcripto.texts import language_of
 from callscribe.domain.accounts import Scope
@@ -62,7 +62,7 @@ _REPORT_FILE_OPERATION: Final = described(
     "A file of a report on a time's calls and chats (T-35)",
     "getReportFile",
     file_responses(*mapping.PERIOD_REPORTS.values()),
-    security=NOBODY,
+    security=ANYBODY,
     parameters=[_CODE, _FILE_NAME],
 )
 
@@ -104,7 +104,7 @@ def _file(deps: Deps, call: Call, file_type: str, code: str) -> Response[Any]:
     )
     try:
         headers = {"Content-Disposition": sending.attachment(file.name)}
-        return sending.sent(deps, call, job, file, headers, led_to=led_to)
+        return sending.sent(deps, call, job, file, headers, led_to=partial(led_to, call))
     except NotFound as error:
         raise Refused(Problem.TASK_NOT_FOUND) from error
 
@@ -150,7 +150,9 @@ def _audio(deps: Deps, call: Call, job: Job) -> Response[Any]:
     sent_as = SentAs(job.audio_version_id, media_type, disposition)
     headers = {"Content-Disposition": disposition}
     try:
-        return sending.stored(deps, call, deps.uploads, job.audio_key, sent_as=sent_as, headers=headers, led_to=led_to)
+        return sending.stored(
+            deps, call, deps.uploads, job.audio_key, sent_as=sent_as, headers=headers, led_to=partial(led_to, call)
+        )
     except NotFound as error:
         raise Refused(Problem.FILE_GONE, "the recording is no longer kept") from error
 
@@ -194,6 +196,8 @@ def _period_report(deps: Deps, call: Call, find: Callable[[str], Job], code: str
     sent_as = SentAs(None, media_type, headers["Content-Disposition"])
     try:
         key = f"{job.results_prefix}{name}"
-        return sending.stored(deps, call, deps.results, key, sent_as=sent_as, headers=headers, led_to=led_to)
+        return sending.stored(
+            deps, call, deps.results, key, sent_as=sent_as, headers=headers, led_to=partial(led_to, call)
+        )
     except NotFound as error:
         raise Refused(Problem.FILE_GONE) from error

@@ -18,7 +18,7 @@ from callscribe.dialects.transcripto.filters.schemas import (
     SavedFilterRequest,
     SavedFiltersAnswer,
 )
-from callscribe.dialects.transcripto.shelving import change, path_number
+from callscribe.dialects.transcripto.shelving import PathNumber, change, path_number
 from callscribe.dialects.transcripto.texts import Said
 from callscribe.domain.accounts import Scope
 from callscribe.ports import Deps
@@ -53,7 +53,7 @@ def router(deps: Deps) -> Router:
         return done(count=len(found), filters=[mapping.saved(one) for one in found])
 
     @router.post(DELETE, **described(AREA, "Forget a filter (T-32)", "deleteFilter", SavedFilterDeletedAnswer))
-    def delete(filter_id: str) -> Response[str]:
+    def delete(filter_id: PathNumber) -> Response[str]:
         return change(router.call, partial(_deleted, deps, router.call, filter_id))
 
     return router

@@ -58,6 +58,7 @@ def _criteria(given: Mapping[str, Any]) -> Criteria | None:
     status = values.word("status", given.get("status"), STATUSES)
     type_ = values.word("task_type", given.get("task_type"), TYPES)
     code, task_id, agree = _identity(given)
+    checklist_id, answers = _answered(given)
     criteria = Criteria(
         code=code,
         id=task_id,
@@ -75,8 +76,8 @@ def _criteria(given: Mapping[str, Any]) -> Criteria | None:
         tags_any=values.several("tags_any", given.get("tags_any"), values.text),
         tags_all=values.several("tags_all", given.get("tags_all"), values.text),
         length_min=_range(given, "length", _minutes),
-        checklist_id=_id("checklist_id", given.get("checklist_id")),
-        answers=_answers(given.get("answers")),
+        checklist_id=checklist_id,
+        answers=answers,
     )
     return criteria if agree and status != COMPLETED_2 else None
 
@@ -107,6 +108,14 @@ def _moment_ms(given: Mapping[str, Any]) -> Range:
 def _labels(given: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     found = {label: values.several(f"{label}_id", given.get(f"{label}_id"), _id) for label in LABELS}
     return {label: ids for label, ids in found.items() if ids}
+
+
+def _answered(given: Mapping[str, Any]) -> tuple[int | None, tuple[str, ...]]:
+    """The question, and what it may have been answered: the document says only what both mean together."""
+    checklist_id, answers = _id("checklist_id", given.get("checklist_id")), _answers(given.get("answers"))
+    if answers and checklist_id is None:
+        raise values.bad("answers", "must come with checklist_id")
+    return checklist_id, answers
 
 
 def _answers(given: Any) -> tuple[str, ...]:

@@ -77,11 +77,13 @@ def one_task(
     row: TaskRow,
     directories: Collection[int],
     languages: str,
+    failed_as: int | None,
     text: str | None,
     url: str | None = None,
 ) -> dict[str, Any]:
-    """A task by itself (T-19); `text` is what was said or written, None where nothing is known of that, or where it is
-    too long for an answer, and to be had at a `url`. The rest as in `task`.
+    """A task by itself (T-19); `failed_as` is the number for why it failed, None where it did not. `text` is what was
+    said or written, None where nothing is known of that, or where it is too long for an answer, and to be had at a
+    `url`. The rest as in `task`.
     """
     shown = task(row, directories, languages)
     names = ("id", "type", "status", "file_name", "created_at", "updated_at", "call_date", "error_message")
@@ -89,6 +91,7 @@ def one_task(
     more = files if url is None else {"original_text_url": url}
     return {
         **{name: shown[name] for name in (*names, "directory_id", "report_type", "task_code", "task_length")},
+        "task_error_code": failed_as,
         "task_result": _result(text, more) if row.status is TaskStatus.COMPLETED else None,
         **files,
     }

@@ -12,7 +12,7 @@ from callscribe.dialects.answers import later
 from callscribe.dialects.front import Access, Call
 from callscribe.dialects.routing import Router
 from callscribe.dialects.sending import File
-from callscribe.dialects.transcripto import found, queries
+from callscribe.dialects.transcripto import found, queries, refusals
 from callscribe.dialects.transcripto.answering import done, principal_of
 from callscribe.dialects.transcripto.codes import Problem, Refused
 from callscribe.dialects.transcripto.documenting import Area, described
@@ -27,7 +27,7 @@ from callscribe.dialects.transcripto.results.schemas import (
 from callscribe.dialects.transcripto.texts import language_of
 from callscribe.domain.accounts import Scope
 from callscribe.domain.jobs import Job
-from callscribe.domain.tasks import Found
+from callscribe.domain.tasks import Found, TaskStatus
 from callscribe.errors import NotFound
 from callscribe.ports import Deps
 from callscribe.services import directories, task_lists, task_rows
@@ -48,6 +48,9 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
 }
 _NONE: Final = Found((), 0)
 _NO_CRITERIA: Final = FilterRequest()
+_BENEATH: Final = (
+    "Criteria may stand in the query, too, as `GET` takes them; what the body says of one, null too, wins."
+)
 
 
 def router(deps: Deps) -> Router:
@@ -65,13 +68,13 @@ def _list_routes(deps: Deps, router: Router) -> None:
         return _listed(deps, router.call, queries.of(router))
 
     def by_body(body: Annotated[FilterRequest, Body()] = _NO_CRITERIA) -> Response[str]:
-        return _listed(deps, router.call, body.model_dump(exclude_none=True))
+        return _listed(deps, router.call, {**queries.of(router), **body.model_dump(exclude_unset=True)})
 
     what = "The tasks that fit all criteria, last changed first (T-18)"
     for number, path in enumerate(FILTERS):
         also = "Also" * number  # operation ids are unique, and each path stands in the document
         router.get(path, **described(AREA, what, f"getTasks{also}", FilterAnswer, parameters=_parameters()))(by_query)
-        router.post(path, **described(AREA, what, f"filterTasks{also}", FilterAnswer))(by_body)
+        router.post(path, description=_BENEATH, **described(AREA, what, f"filterTasks{also}", FilterAnswer))(by_body)
 
 
 def _task_routes(deps: Deps, router: Router) -> None:
@@ -124,7 +127,9 @@ def _task(deps: Deps, call: Call, code: str) -> Response[str]:
     job = found.task(deps, call, code)
     text = _text(deps, job)
     known = directories.known_ids(deps, job.tenant_id)
-    show = partial(mapping.one_task, task_rows.row_of(job), known, call.languages)
+    row = task_rows.row_of(job)
+    failed_as = refusals.number_of(job.failure, GET_TASK) if row.status is TaskStatus.ERROR else None
+    show = partial(mapping.one_task, row, known, call.languages, failed_as)
     answer = done(**show(text))
     if text is None or sending.text_bytes(str(answer.body)) <= call.max_answer_bytes:
         return answer

@@ -104,7 +104,9 @@ class FilterRequest(Wire):
     length_min: Criterion = _given(_MINUTES, "Minutes, at least.")
     length_max: Criterion = _given(_MINUTES, "Minutes, at most.")
     checklist_id: Criterion = _given(_integer(0, MOST_ID), "A question that was answered for the task.")
-    answers: Criterion = _given(_one_or_several(_TEXT), "With `checklist_id`: its answer is one of these.")
+    answers: Criterion = _given(
+        _one_or_several(_TEXT), "With `checklist_id`, and only with it: its answer is one of these."
+    )
     page: Criterion = _given(_integer(1, MOST_PAGES), "Counted from 1.", examples=[1])
     per_page: Criterion = _given(
         _integer(1, MOST_PER_PAGE), f"How many tasks a page has; {USUAL_PER_PAGE} where it is not given.", examples=[12]
@@ -176,6 +178,11 @@ class GetTaskAnswer(Done):
     report_type: str | None
     task_code: str
     task_length: float = Field(description="Minutes; 0 for a chat.")
+    task_error_code: int | None = Field(
+        description="Why the task failed, as a number of `GET /dictionaries`; null unless `status` is `error`. (The"
+        " `error_code` beside it is this request's.)",
+        examples=[4026],
+    )
     task_result: TaskResultAnswer | None
     report_files: list[str] = Field(
         default=[],

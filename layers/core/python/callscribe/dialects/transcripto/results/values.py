@@ -4,23 +4,21 @@ None and blank text are no value. Text loses its control characters, which nothi
 raises Refused (INVALID), which names the parameter and its rule.
 """
 
-import math
 import re
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from callscribe.dialects.transcripto.codes import Problem, Refused
-from callscribe.dialects.transcripto.dates import DATE_OR_TIME
+from callscribe.dialects.transcripto.dates import DATE_OR_TIME, read_day_or_time
 from callscribe.domain.texts import one_line
 
 V = TypeVar("V")
 
 MOST_CHARACTERS: Final = 1_000
 MOST_VALUES: Final = 100
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_INTEGER: Final = re.compile(r"([+-]?[0-9]{1,18})(\.0{1,18})?")
+_NULL: Final = "null"  # how a query has it where its client writes every value as text
 _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})([eE][+-]?[0-9]{1,3})?")
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOST_PLUS: Final = re.compile(r"(T[0-9:.]+) ([0-9]{2}:?[0-9]{2})")  # a bare + means a space in a query
 
 
@@ -55,10 +53,10 @@ def word(name: str, given: Any, words: Collection[str]) -> str | None:
 
 
 def integer(name: str, given: Any, *, least: int, most: int) -> int | None:
-    """An integer; JSON does not tell 3.0 from 3."""
+    """An integer; 3.0 is 3, as it is in JSON."""
     value = _plain(given)
-    if isinstance(value, str) and _INTEGER.fullmatch(value):
-        value = int(value)
+    if isinstance(value, str) and (written := _INTEGER.fullmatch(value)):
+        value = int(written[1])
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if value is None:
@@ -97,15 +95,8 @@ def moment(name: str, given: Any, *, whole_day: bool) -> int | None:
     if value is None:
         return None
     try:
-        if not _DATE.match(value):
-            raise ValueError(value)
-        found = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", value))
-        if found.tzinfo is None:
-            found = found.replace(tzinfo=UTC)
-        if whole_day and _DATE.fullmatch(value):
-            found += timedelta(days=1, milliseconds=-1)
-        return math.floor(1000 * found.timestamp())
-    except (ValueError, OverflowError) as error:
+        return read_day_or_time(_LOST_PLUS.sub(r"\1+\2", value), whole_day=whole_day)
+    except ValueError as error:
         raise bad(name, DATE_OR_TIME) from error
 
 
@@ -119,5 +110,8 @@ def is_integer(value: object) -> bool:
 
 
 def _plain(given: Any) -> Any:
-    """Text without space around it, None where it is blank; anything else as it is."""
-    return (given.strip() or None) if isinstance(given, str) else given
+    """Of a number: text without space around it, None where it is blank or says null; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    written = given.strip()
+    return None if written in ("", _NULL) else written

@@ -22,7 +22,7 @@ from callscribe.dialects.transcripto.scripts.schemas import (
     ScriptsAnswer,
     ScriptsRequest,
 )
-from callscribe.dialects.transcripto.shelving import Problems, change, meant_id
+from callscribe.dialects.transcripto.shelving import PathNumber, Problems, change, meant_id
 from callscribe.dialects.transcripto.texts import Said
 from callscribe.domain.accounts import Scope
 from callscribe.errors import Taken
@@ -63,11 +63,11 @@ def router(deps: Deps) -> Router:
         return change(router.call, partial(_created, deps, router.call, body), _PROBLEMS)
 
     @router.post(EDIT, **described(AREA, "Edit a script (T-34)", "editScript", ScriptAnswer))
-    def edit(script_id: str, body: Annotated[ScriptEdit, Body()] = _NOTHING) -> Response[str]:
+    def edit(script_id: PathNumber, body: Annotated[ScriptEdit, Body()] = _NOTHING) -> Response[str]:
         return change(router.call, partial(_edited, deps, router.call, script_id, body), _PROBLEMS)
 
     @router.post(DELETE, **described(AREA, "Delete a script (T-34)", "deleteScript", ScriptDeletedAnswer))
-    def delete(script_id: str, body: Annotated[ScriptChoice, Body()] = _THE_PATHS) -> Response[str]:
+    def delete(script_id: PathNumber, body: Annotated[ScriptChoice, Body()] = _THE_PATHS) -> Response[str]:
         return change(router.call, partial(_deleted, deps, router.call, script_id, body))
 
     return router

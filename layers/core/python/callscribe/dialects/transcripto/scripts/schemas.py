@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from callscribe.dialects.transcripto.documenting import Done, Wire
 from callscribe.dialects.transcripto.paging import PageAnswer, PageRequest
-from callscribe.dialects.transcripto.shelving import Flag, NeededText, Number, number
+from callscribe.dialects.transcripto.shelving import FlagOrNone, NeededText, NumberOrNone, number
 from callscribe.services.check_scripts import MAX_BODY_CHARACTERS
 from callscribe.services.shelves import MAX_DESCRIPTION_CHARACTERS, MAX_NAME_CHARACTERS
 
@@ -15,14 +15,16 @@ _IDENTIFIER = f"{_NAME} No other script of the user has it."
 _DESCRIPTION = f"Up to {MAX_DESCRIPTION_CHARACTERS} characters."
 _BODY = f"Plain text, up to {MAX_BODY_CHARACTERS} characters."
 
-Version = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(number)]
+Version = Annotated[Annotated[int, Field(ge=0, le=2**31 - 1)] | None, BeforeValidator(number)]
 
 
 class ScriptsRequest(PageRequest):
     """Which scripts are wanted; null is as good as nothing."""
 
-    q: str | None = Field(default=None, description="Part of identifier or title, in whatever case.")
-    only_active: Flag | None = Field(default=None, description="true, 1 or yes: only active ones.")
+    q: str | None = Field(
+        default=None, description="Part of identifier or title, whatever its case, the white space in it, and ё or е."
+    )
+    only_active: FlagOrNone = Field(default=None, description="true, 1 or yes: only active ones.")
 
 
 class ScriptRequest(Wire):
@@ -33,15 +35,15 @@ class ScriptRequest(Wire):
     description: str | None = Field(
         default=None, description=_DESCRIPTION, examples=["Greeting and data verification script"]
     )
-    is_active: Flag | None = Field(default=None, description="true by default.")
-    version: Version | None = Field(default=None, description="1 by default.", examples=[1])
+    is_active: FlagOrNone = Field(default=None, description="true by default.")
+    version: Version = Field(default=None, description="1 by default.", examples=[1])
     script_body: NeededText = Field(description=_BODY, examples=["Hello! My name is ..."])
 
 
 class ScriptChoice(Wire):
     """Which script is meant, where it is not the path's."""
 
-    script_id: Number | None = Field(default=None, description="Counts before the path's own id.", examples=[11])
+    script_id: NumberOrNone = Field(default=None, description="Counts before the path's own id.", examples=[11])
 
 
 class ScriptEdit(ScriptChoice):
@@ -50,8 +52,8 @@ class ScriptEdit(ScriptChoice):
     identifier: str | None = Field(default=None, description=_IDENTIFIER, examples=["welcome_v2"])
     title: str | None = Field(default=None, description=_NAME, examples=["Customer greeting (extended)"])
     description: str | None = Field(default=None, description=_DESCRIPTION, examples=["Added verification block"])
-    is_active: Flag | None = None
-    version: Version | None = Field(default=None, examples=[2])
+    is_active: FlagOrNone = None
+    version: Version = Field(default=None, examples=[2])
     script_body: str | None = Field(default=None, description=_BODY)
 
 

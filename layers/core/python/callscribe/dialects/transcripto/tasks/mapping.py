@@ -1,12 +1,12 @@
 """Between the vendor's words and ours: what a client says about a task that is to be made."""
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import Final
 
 from callscribe.dialects.front import read_language
 from callscribe.dialects.transcripto.codes import Problem, Refused
-from callscribe.dialects.transcripto.dates import DATE_OR_TIME, read_date, read_datetime
+from callscribe.dialects.transcripto.dates import DATE_OR_TIME, read_date, read_datetime, read_day_or_time
 from callscribe.dialects.transcripto.tasks.schemas import (
     AudioFields,
     CallFields,
@@ -28,7 +28,6 @@ _DETECTED: Final = "00"
 _NUMBER: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _MAX_MOMENT_CHARACTERS: Final = 64
 _MAX_LINK_CHARACTERS: Final = 2_048
-_DAY: Final = timedelta(days=1)
 
 
 def call(fields: CallFields, leniencies: list[str]) -> NewTask:
@@ -64,8 +63,9 @@ def video(link: object) -> str:
 
 
 def chat(request: ChatRequest) -> tuple[NewTask, Chat]:
-    """T-16, T-A20. Raises Refused: MISSING without text and chunks, INVALID for a bad date."""
-    if not request.text and not request.chunks:
+    """T-16, T-A20. Raises Refused: MISSING where neither text nor chunks show anything, INVALID for a bad date."""
+    written = chats.of(request.text or None, [_message(chunk) for chunk in request.chunks or ()])
+    if written.is_empty:
         raise Refused(Problem.MISSING, "text or chunks: one of them is required")
     call_date, call_at_ms = _written(request.call_date)
     new = NewTask(
@@ -74,7 +74,7 @@ def chat(request: ChatRequest) -> tuple[NewTask, Chat]:
         call_date=call_date,
         call_at_ms=call_at_ms,
     )
-    return new, chats.of(request.text or None, [_message(chunk) for chunk in request.chunks or ()])
+    return new, written
 
 
 def period(request: ReportRequest) -> tuple[str, str]:
@@ -82,14 +82,14 @@ def period(request: ReportRequest) -> tuple[str, str]:
     start, end = _day_or_time("start_date", request.start_date), _day_or_time("end_date", request.end_date)
     if start is None or end is None:
         raise Refused(Problem.NO_DATES, f"{'start_date' if start is None else 'end_date'} is required")
-    if _first_ms("start_date", start) > _last_ms("end_date", end):
+    if _moment_ms("start_date", start) > _moment_ms("end_date", end, whole_day=True):
         raise Refused(Problem.DATES_REVERSED)
     return start, end
 
 
 def directory(given: int | str | None, leniencies: list[str] | None = None) -> int | None:
-    """0, "0", "" and null are none. Raises Invalid. A number in a text is understood."""
-    if given is None or given == "":
+    """0, "0" and null are none. Raises Invalid. A number in a text is understood."""
+    if given is None:
         return None
     if isinstance(given, str):
         if not _NUMBER.fullmatch(given.strip()):
@@ -163,19 +163,9 @@ def _day_or_time(name: str, given: object) -> str | None:
     return _given(given)
 
 
-def _first_ms(name: str, given: str) -> int:
-    """The first moment of a day, or the moment, epoch ms, UTC. Raises Refused (BAD_DATE)."""
+def _moment_ms(name: str, given: str, *, whole_day: bool = False) -> int:
+    """As `read_day_or_time`, epoch ms. Raises Refused (BAD_DATE)."""
     try:
-        return _midnight_ms(read_date(name, given)) if _is_day(given) else read_datetime(name, given)
-    except Refused as error:
-        raise Refused(Problem.BAD_DATE, error.detail) from error
-
-
-def _last_ms(name: str, given: str) -> int:
-    """The last one."""
-    first_ms = _first_ms(name, given)
-    return first_ms + round(1000 * _DAY.total_seconds()) - 1 if _is_day(given) else first_ms
-
-
-def _midnight_ms(day: str) -> int:
-    return round(1000 * datetime.combine(datetime.fromisoformat(day), time(), UTC).timestamp())
+        return read_day_or_time(given, whole_day=whole_day)
+    except ValueError as error:
+        raise Refused(Problem.BAD_DATE, f"{name}: {DATE_OR_TIME}") from error

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
-from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, ValidationError, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, WithJsonSchema
 
-from callscribe.dialects.omitting import omittable
+from callscribe.dialects.omitting import no_default, omittable
 from callscribe.dialects.transcripto import rules
 from callscribe.dialects.transcripto.documenting import Done, Wire
 from callscribe.dialects.transcripto.forms import FILE
-from callscribe.dialects.transcripto.shelving import whole
+from callscribe.dialects.transcripto.shelving import filled_in, whole
 
 _MAX_CHARACTERS = 200  # of a name; a task's record is small
 _MAX_CHUNKS = 10_000
@@ -23,12 +23,33 @@ def _folded(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _demanding(*names: str) -> ConfigDict:
+    """The OpenAPI document demands these fields of a body. Whether they are there is left to its route, which has a
+    number of its own for what is missing.
+    """
+
+    def demand(schema: dict[str, Any]) -> None:
+        for name in names:
+            no_default(schema["properties"][name])
+        schema["required"] = [*names]
+
+    return ConfigDict(json_schema_extra=demand)
+
+
+_FOLDED = BeforeValidator(_folded)
 Name = Annotated[str, Field(max_length=_MAX_CHARACTERS)]
-Directory = Annotated[int | Annotated[str, Field(max_length=20)] | None, BeforeValidator(whole)]
+Directory = Annotated[
+    int | Annotated[str, Field(max_length=20)] | None, BeforeValidator(whole), BeforeValidator(filled_in)
+]
 Day = Annotated[str, Field(max_length=40)] | None
 Moment = Annotated[str, Field(max_length=64)] | None
 # A text for which the endpoint has a number of its own, whatever is wrong with it.
-Judged = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})]
+Judged = Annotated[Any, WithJsonSchema({"type": "string"})]
+_LINK_CHARACTERS = 2_048
+Link = Annotated[
+    Annotated[str, Field(max_length=_LINK_CHARACTERS)] | None,
+    WithJsonSchema({"type": "string", "maxLength": _LINK_CHARACTERS}),
+]
 
 _DIRECTORY: Any = Field(default=None, description="The id of a directory; 0 is none.", examples=[123])
 _LANGUAGE: Any = Field(
@@ -45,7 +66,7 @@ class CallFields(Wire):
     directory_id: Directory = _DIRECTORY
     operator_name: Name | None = Field(default=None, description="`global`, where it is not given.", examples=["Ivan"])
     client_id: Name | int | None = Field(default=None, description="The customer, as you call them.", examples=["C-42"])
-    call_type: Annotated[Literal["inbound", "outbound", ""] | None, BeforeValidator(_folded)] = Field(
+    call_type: Annotated[Literal["inbound", "outbound", ""] | None, _FOLDED] = Field(
         default=None, description="Who called: `inbound`, a customer; `outbound`, an operator."
     )
     call_date: Day = Field(
@@ -54,7 +75,7 @@ class CallFields(Wire):
     call_datetime: Moment = Field(
         default=None, description="ISO 8601 with a time zone.", examples=["2025-10-20T10:00:00+03:00"]
     )
-    processing_type: Literal["standard", "analysis", ""] | None = Field(
+    processing_type: Annotated[Literal["standard", "analysis", ""] | None, _FOLDED] = Field(
         default=None, description="The queue; both are served alike. `standard` is the default."
     )
 
@@ -62,9 +83,9 @@ class CallFields(Wire):
 class CallByUrlRequest(CallFields):
     """T-13. A call by a link to its recording."""
 
-    file_url: Annotated[str, Field(max_length=2_048)] | None = Field(
-        default=None, description="A direct link; needed.", examples=["https://example.com/rec_001.wav"]
-    )
+    model_config = _demanding("file_url")
+
+    file_url: Link = Field(default=None, description="A direct link.", examples=["https://example.com/rec_001.wav"])
 
 
 class AudioFields(Wire):
@@ -77,8 +98,10 @@ class AudioFields(Wire):
 class VideoRequest(AudioFields):
     """T-15. A video by its link."""
 
+    model_config = _demanding("file_path")
+
     file_path: Judged = Field(
-        default=None, description="The link; needed.", examples=["https://www.youtube.com/watch?v=dQw4w9WgXcQ"]
+        default=None, description="The link.", examples=["https://www.youtube.com/watch?v=dQw4w9WgXcQ"]
     )
 
 
@@ -108,18 +131,20 @@ class ChatRequest(Wire):
     chunks: list[AnyChunk] | None = Field(default=None, max_length=_MAX_CHUNKS)
     operator_name: Name | None = Field(default=None, description="`global`, where it is not given.")
     call_date: Moment = Field(
-        default=None, description="YYYY-MM-DD, or ISO 8601 with a time zone.", examples=["2025-10-20"]
+        default=None, description="YYYY-MM-DD, or ISO 8601; UTC where no zone is given.", examples=["2025-10-20"]
     )
 
 
 class ReportRequest(Wire):
-    """T-17. A report on the calls and chats of a period; both dates are needed and belong to it."""
+    """T-17. A report on the calls and chats of a period; both dates belong to it."""
+
+    model_config = _demanding("start_date", "end_date")
 
     start_date: Judged = Field(
-        default=None, description="YYYY-MM-DD, or ISO 8601 with a time zone.", examples=["2025-10-01"]
+        default=None, description="YYYY-MM-DD, or ISO 8601; UTC where no zone is given.", examples=["2025-10-01"]
     )
     end_date: Judged = Field(default=None, description="The same; not before start_date.", examples=["2025-10-31"])
-    report_type: Literal["standard", "business", "daily", ""] | None = Field(
+    report_type: Annotated[Literal["standard", "business", "daily", ""] | None, _FOLDED] = Field(
         default=None, description="`standard` is the default; a `business` report takes one of the tariff's."
     )
 
