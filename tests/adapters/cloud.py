@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -199,7 +200,8 @@ class StateMachine:
     def __init__(self, client: Any, sqs: Any, iam: Any) -> None:
         self.client = client
         self._sqs = sqs
-        self._queue_url = sqs.create_queue(QueueName="tokens")["QueueUrl"]
+        # A name of its own: an execution that an earlier test has started may send its token only now.
+        self._queue_url = sqs.create_queue(QueueName=f"tokens-{uuid.uuid4()}")["QueueUrl"]
         role = iam.create_role(RoleName="machine", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         waits = {
             "Type": "Task",

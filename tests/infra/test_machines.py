@@ -190,14 +190,14 @@ class Cloud:
 
     def work(self) -> Json:
         """The message that a worker gets."""
-        received = self.sqs.receive_message(QueueUrl=self.queue_url, WaitTimeSeconds=5, AttributeNames=["All"])
+        received = self.sqs.receive_message(QueueUrl=self.queue_url, WaitTimeSeconds=20, AttributeNames=["All"])
         (message,) = received["Messages"]
         assert message["Attributes"]["MessageGroupId"] == IDS["tenant_id"]
         body: Json = json.loads(message["Body"])
         return body
 
     def end(self, execution: str) -> Json:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             found: Json = dict(self.states.describe_execution(executionArn=execution))
             if found["status"] != "RUNNING":
