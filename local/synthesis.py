@@ -17,7 +17,7 @@ from local.emulator import ROOT, scrubbed_environment
 
 _SOURCES = ("app.py", "cdk.json", "requirements.lock", "infra", "functions", "layers")
 _DONE = "synthesised-from"
-_ASSET_LIFE_S = 24 * 3_600  # since it was last named; much longer than a deployment of it goes on
+_ASSET_LIFE_S = 24 * 3_600  # since the last start that deploys it; much longer than that goes on
 
 
 class SynthesisError(RuntimeError):
@@ -31,10 +31,12 @@ def synthesise(context: Mapping[str, str], cache_dir: Path) -> Path:
     assembly = cache_dir / f"assembly-{hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]}"
     assembly.mkdir(parents=True, exist_ok=True)
     with _only_one(assembly):
+        _renew_assets(assembly)
         # CDK stages assets below the assembly and reuses those whose hash it knows: the folder is kept.
         if not _is(assembly, mark):
             (assembly / _DONE).unlink(missing_ok=True)
             _run_app(settings, assembly)
+            _renew_assets(assembly)
             _remove_stale_assets(assembly)
             (assembly / _DONE).write_text(mark)
     return assembly
@@ -67,16 +69,25 @@ def _run_app(settings: Mapping[str, str], assembly: Path) -> None:
         raise SynthesisError(f"the CDK app does not synthesise:\n{(done.stderr or done.stdout)[-4000:]}")
 
 
-def _remove_stale_assets(assembly: Path) -> None:
-    """Each change of the code makes a layer of some 30 MB anew: what no manifest has named for a day is removed."""
+def _renew_assets(assembly: Path) -> None:
+    """Let the life of all that the manifests name begin anew: somebody is about to deploy it."""
     manifests = [json.loads(file.read_text()) for file in assembly.glob("*.assets.json")]
     named = {digest for manifest in manifests for digest in manifest["files"]}
-    now_s = time.time()
-    for asset in (*assembly.glob("asset.*"), *assembly.glob(f"{ZIPPED}/*.zip")):
+    for asset in _assets(assembly):
         if asset.name.removeprefix("asset.").partition(".")[0] in named:
             os.utime(asset)
-        elif now_s - asset.stat().st_mtime > _ASSET_LIFE_S:
+
+
+def _remove_stale_assets(assembly: Path) -> None:
+    """Each change of the code makes a layer of some 30 MB anew: what was not deployed for a day is removed."""
+    for asset in _assets(assembly):
+        if time.time() - asset.stat().st_mtime > _ASSET_LIFE_S:
             shutil.rmtree(asset) if asset.is_dir() else asset.unlink()
+
+
+def _assets(assembly: Path) -> list[Path]:
+    """As they were staged, and as they are uploaded."""
+    return [*assembly.glob("asset.*"), *assembly.glob(f"{ZIPPED}/*.zip")]
 
 
 def _mark(settings: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """T-A20: what chats may look like, and what they are as transcripts."""
 
 import json
+import sys
 import time
 
 import pytest
@@ -184,6 +185,9 @@ def test_that_a_long_chat_shows_nothing_is_seen_in_time() -> None:
     started_s = time.process_time()
     for unseen in ("\u200b", "\x00", "\u0301"):
         assert chats.of(unseen * 1_000_000).is_empty
+    all_unseen = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if is_blank(c))
+    assert len(all_unseen) > 2_000
+    assert not chats.of(None, [*[Message(all_unseen)] * 1_000, Message("hello")]).is_empty
     assert time.process_time() - started_s < 10
 
 

@@ -58,11 +58,25 @@ time.sleep(60)
         pid_text, temp_dir = runner.stdout.readline().split()
         pid = int(pid_text)
         runner.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + 30
     while _group(pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert _group(pid) == []
     assert not Path(temp_dir).exists()
+
+
+@pytest.mark.emulator
+def test_one_that_does_not_end_is_killed_and_its_log_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.emulator._STOP_GRACE_S", 0.2)
+    log_file = tmp_path / "log"
+    running = Emulator(EmulatorSettings(log_file=log_file))
+    running.start()
+    assert running.pid is not None
+    group = running.pid
+    os.kill(group, signal.SIGSTOP)
+    running.stop()
+    assert _group(group) == []
+    assert "killed: it did not end within 0.2 s" in log_file.read_text()
 
 
 @pytest.mark.emulator

@@ -102,6 +102,13 @@ def site(gateway_says: Say = lambda _number: (200, {}), *, with_door: bool = Tru
             yield Site(gateway, door, front)
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
+
+
 def test_the_inline_limit_is_that_of_the_running_code() -> None:
     assert INLINE_BODY_BYTES == 4_000_000
 
@@ -246,8 +253,7 @@ def test_one_that_waits_at_the_door_keeps_nobody_else_from_the_gateway() -> None
         at.door.say = lambda _number: (200 if release.wait(30) else 500, {})
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
             waiting = [pool.submit(at.ask, "POST", WAITING, b"{}") for _ in range(3)]
-            while len(at.door.seen) < 3:
-                time.sleep(0.01)
+            wait_until(lambda: len(at.door.seen) == 3)
             assert at.ask("POST", "/x", b"{}") == (200, b"gateway")
             release.set()
             assert [one.result() for one in waiting] == [(200, b"door")] * 3
@@ -311,8 +317,7 @@ def test_a_client_that_sends_its_next_request_while_the_door_works_has_not_left(
         at.door.say = lambda _number: (200 if release.wait(30) else 500, {})
         with socket.create_connection(("127.0.0.1", at.front.port), timeout=20) as client:
             client.sendall(one)
-            while not at.door.seen:
-                time.sleep(0.01)
+            wait_until(lambda: bool(at.door.seen))
             client.sendall(one)
             time.sleep(0.2)
             release.set()

@@ -200,6 +200,21 @@ def test_assets_that_no_manifest_names_are_removed_once_a_day_has_passed(app: Pa
     assert (assembly / "asset.aa").stat().st_mtime > two_days_ago_s + 86_400, "its day begins anew"
 
 
+def test_assets_of_a_template_that_is_found_unchanged_are_kept_for_another_day(app: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assembly = synthesise({}, cache)
+    (assembly / "Stack.assets.json").write_text(json.dumps({"files": {"aa": {}}}))
+    asset = assembly / "asset.aa"
+    asset.mkdir()
+    os.utime(asset, (0, 0))
+    assert synthesise({}, cache) == assembly
+    assert runs(assembly) == 1
+    (assembly / "Stack.assets.json").write_text(json.dumps({"files": {"bb": {}}}))
+    (app / "infra" / "stack.py").write_text("SIZE = 2\n")
+    synthesise({}, cache)
+    assert asset.exists(), "somebody may still deploy it"
+
+
 def test_other_settings_have_an_assembly_of_their_own(app: Path, tmp_path: Path) -> None:
     assemblies = {synthesise({"stage": stage}, tmp_path / "cache") for stage in ("local", "other")}
     assert len(assemblies) == 2

@@ -397,6 +397,11 @@ def test_T_18_a_bare_plus_in_a_query_is_still_a_time_zone(world: World) -> None:
     assert ids(client.send("GET", FILTER, query=f"date_from={moment}&date_to={moment}")) == [1]
 
 
+@pytest.mark.parametrize("given", ["2026-01-01+03:00", "2026-01-01-05:00", "2026-01-01\u263a10:00", "20260101", "now"])
+def test_T_18_what_is_neither_a_date_nor_a_time_is_4001(world: World, given: str) -> None:
+    assert by_body(Listing(world).client, {"date_to": given}).json["error_code"] == 4001
+
+
 def test_T_18_a_first_date_after_the_last_is_4001(world: World) -> None:
     answer = by_query(Listing(world).client, {"date_from": "2026-01-02", "date_to": "2026-01-01"})
     assert (answer.json["error_code"], "date_from" in answer.json["error_message"]) == (4001, True)

@@ -11,6 +11,6 @@ def omittable(description: str, **extra: Any) -> Any:
 
 
 def no_default(schema: dict[str, Any], **extra: Any) -> None:
-    """What may be left out has no default: for `json_schema_extra`."""
+    """What may be left out, or must not be, has no default: for `json_schema_extra`."""
     schema.pop("default", None)
     schema.update(extra)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from callscribe.domain.chat_labels import key_of, sides, split
-from callscribe.domain.texts import is_blank, one_line
+from callscribe.domain.texts import is_blank
 from callscribe.domain.transcripts import Segment, Transcript
 
 ENGINE: Final = "text"  # what a transcript names where nobody had to listen
@@ -59,7 +59,7 @@ class Chat:
     @property
     def is_empty(self) -> bool:
         """Nobody wrote anything that shows."""
-        return all(_shows_nothing(message.text) for message in self.messages)
+        return all(is_blank(message.text) for message in self.messages)
 
 
 def of(text: str | None, chunks: Sequence[Message] = ()) -> Chat:
@@ -109,12 +109,7 @@ def to_transcript(chat: Chat) -> Transcript:
 def _turns(message: Message) -> list[tuple[str | None, str]]:
     """(role, text) of each turn that says anything."""
     turns = split(message.text) if message.role is None else [(message.role, message.text)]
-    return [(role, text.strip()) for role, text in turns if not _shows_nothing(text)]
-
-
-def _shows_nothing(text: str) -> bool:
-    """It has blanks, control characters and characters without a width only."""
-    return all(is_blank(one_line(character)) for character in set(text))  # a long text has few that differ
+    return [(role, text.strip()) for role, text in turns if not is_blank(text)]
 
 
 def _line(message: Message) -> str:

@@ -12,8 +12,8 @@ from typing import Final
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BUT_LINE_BREAKS: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINE_END: Final = re.compile("\r\n?")
-# Format characters such as the joiners, and marks that need a letter to stand on.
-_WITHOUT_WIDTH: Final = frozenset({"Cf", "Mn", "Me"})
+# Controls, halves of characters, format characters such as the joiners, and marks that need a letter to stand on.
+_UNSEEN: Final = frozenset({"Cc", "Cs", "Cf", "Mn", "Me"})
 _MOST_MARKS: Final = 30
 _FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")  # of Hangul: letters by their category
 
@@ -29,8 +29,8 @@ def lines(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether it shows nothing: it is empty, or has blanks and characters without a width only."""
-    return all(c.isspace() or c in _FILLERS or unicodedata.category(c) in _WITHOUT_WIDTH for c in text)
+    """Whether it shows nothing: it is empty, or has blanks, controls and characters without a width only."""
+    return all(c.isspace() or c in _FILLERS or unicodedata.category(c) in _UNSEEN for c in set(text))
 
 
 def caseless(text: str) -> str:

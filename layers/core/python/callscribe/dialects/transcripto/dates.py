@@ -8,6 +8,7 @@ from callscribe.dialects.transcripto.codes import Problem, Refused
 
 DATE_OR_TIME: Final = "must be a date or a time: 2025-10-20 or 2025-10-20T10:00:00+03:00"
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DAY_OR_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ].+)?", re.ASCII)  # Python takes any other separator, too
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _DAY: Final = timedelta(days=1)
@@ -61,7 +62,7 @@ def read_day_or_time(given: str, *, whole_day: bool = False) -> int:
 
     For what documents call `date | datetime` (T-17, T-18). Raises ValueError.
     """
-    if not _DATE.match(given):
+    if not _DAY_OR_TIME.fullmatch(given):
         raise ValueError(given)
     moment = datetime.fromisoformat(given)
     if moment.tzinfo is None:

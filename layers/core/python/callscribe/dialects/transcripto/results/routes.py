@@ -26,8 +26,8 @@ from callscribe.dialects.transcripto.results.schemas import (
 )
 from callscribe.dialects.transcripto.texts import language_of
 from callscribe.domain.accounts import Scope
-from callscribe.domain.jobs import Job
-from callscribe.domain.tasks import Found, TaskStatus
+from callscribe.domain.jobs import Job, JobState
+from callscribe.domain.tasks import Found
 from callscribe.errors import NotFound
 from callscribe.ports import Deps
 from callscribe.services import directories, task_lists, task_rows
@@ -128,7 +128,7 @@ def _task(deps: Deps, call: Call, code: str) -> Response[str]:
     text = _text(deps, job)
     known = directories.known_ids(deps, job.tenant_id)
     row = task_rows.row_of(job)
-    failed_as = refusals.number_of(job.failure, GET_TASK) if row.status is TaskStatus.ERROR else None
+    failed_as = refusals.number_of(job.failure, GET_TASK) if job.state is JobState.FAILED else None
     show = partial(mapping.one_task, row, known, call.languages, failed_as)
     answer = done(**show(text))
     if text is None or sending.text_bytes(str(answer.body)) <= call.max_answer_bytes:

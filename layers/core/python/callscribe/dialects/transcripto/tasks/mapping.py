@@ -8,6 +8,7 @@ from callscribe.dialects.front import read_language
 from callscribe.dialects.transcripto.codes import Problem, Refused
 from callscribe.dialects.transcripto.dates import DATE_OR_TIME, read_date, read_datetime, read_day_or_time
 from callscribe.dialects.transcripto.tasks.schemas import (
+    MOST_LINK_CHARACTERS,
     AudioFields,
     CallFields,
     ChatRequest,
@@ -27,7 +28,6 @@ STANDARD: Final = "standard"
 _DETECTED: Final = "00"
 _NUMBER: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _MAX_MOMENT_CHARACTERS: Final = 64
-_MAX_LINK_CHARACTERS: Final = 2_048
 
 
 def call(fields: CallFields, leniencies: list[str]) -> NewTask:
@@ -57,8 +57,8 @@ def video(link: object) -> str:
         raise Refused(Problem.MISSING, "file_path is required")
     if not isinstance(link, str):
         raise Refused(Problem.BAD_LINK, "file_path: must be a link to a video")
-    if len(link) > _MAX_LINK_CHARACTERS:
-        raise Refused(Problem.BAD_LINK, f"file_path: must be text of at most {_MAX_LINK_CHARACTERS} characters")
+    if len(link) > MOST_LINK_CHARACTERS:
+        raise Refused(Problem.BAD_LINK, f"file_path: must be text of at most {MOST_LINK_CHARACTERS} characters")
     return link.strip()
 
 

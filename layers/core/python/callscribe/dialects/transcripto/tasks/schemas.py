@@ -45,10 +45,10 @@ Day = Annotated[str, Field(max_length=40)] | None
 Moment = Annotated[str, Field(max_length=64)] | None
 # A text for which the endpoint has a number of its own, whatever is wrong with it.
 Judged = Annotated[Any, WithJsonSchema({"type": "string"})]
-_LINK_CHARACTERS = 2_048
+MOST_LINK_CHARACTERS = 2_048
 Link = Annotated[
-    Annotated[str, Field(max_length=_LINK_CHARACTERS)] | None,
-    WithJsonSchema({"type": "string", "maxLength": _LINK_CHARACTERS}),
+    Annotated[str, Field(max_length=MOST_LINK_CHARACTERS)] | None,
+    WithJsonSchema({"type": "string", "maxLength": MOST_LINK_CHARACTERS}),
 ]
 
 _DIRECTORY: Any = Field(default=None, description="The id of a directory; 0 is none.", examples=[123])
@@ -131,7 +131,7 @@ class ChatRequest(Wire):
     chunks: list[AnyChunk] | None = Field(default=None, max_length=_MAX_CHUNKS)
     operator_name: Name | None = Field(default=None, description="`global`, where it is not given.")
     call_date: Moment = Field(
-        default=None, description="YYYY-MM-DD, or ISO 8601; UTC where no zone is given.", examples=["2025-10-20"]
+        default=None, description="YYYY-MM-DD, or ISO 8601 with a time zone.", examples=["2025-10-20"]
     )
 
 
