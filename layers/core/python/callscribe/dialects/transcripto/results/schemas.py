@@ -179,7 +179,7 @@ class GetTaskAnswer(Done):
     task_code: str
     task_length: float = Field(description="Minutes; 0 for a chat.")
     task_error_code: int | None = Field(
-        description="Why the task failed, as a number of `GET /dictionaries`; null unless `status` is `error`, and where"
+        description="Why the task failed, as a number of `GET /dictionaries`; null unless `status` is `error`, or where"
         " it was cancelled. (The `error_code` beside it is this request's.)",
         examples=[4026],
     )
