@@ -114,7 +114,7 @@ def run_all(
         try:
             return work(client, number, row)
         except CallscribeError as problem:
-            row.status("failed")
+            row.status("stopped" if isinstance(problem, Stopped) else "failed")
             return failed(names[number], problem)
         finally:
             row.end_upload()
