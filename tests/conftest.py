@@ -1,5 +1,6 @@
 """What all tests share: how `pytest -n` deals them out, how properties are tried, and that a password is hashed once."""
 
+from collections import Counter
 from contextlib import ExitStack
 from typing import Any
 
@@ -31,6 +32,21 @@ class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # xdist is untyped
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
     """xdist asks this instead of looking at `--dist`; its own groups do not work with pytest 9."""
     return ByFolder(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let no two tests share an id, by which xdist tells them apart: of several it would run the first, as often.
+
+    Schemathesis names a test by its operation, which pytest 9.2 leaves out of the id.
+    """
+    for item in items:
+        label = getattr(item, "operation_label", None)
+        if label is not None and item.id.params is None:
+            item._id = item.id.with_params(label)
+    shared = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if shared:
+        raise pytest.UsageError(f"several tests have the id {shared[0]}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
