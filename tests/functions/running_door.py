@@ -15,8 +15,7 @@ import uvicorn
 from callscribe import dialects
 from callscribe.wiring import DoorOptions
 from functions.door.app import Door, Idlers, Limits, serve, server_settings
-
-SOON_S = 30.0  # what is waited for comes much earlier; a busy machine may take its time
+from tests.waiting import SOON_S
 
 
 @dataclass(frozen=True)

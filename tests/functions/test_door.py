@@ -21,8 +21,9 @@ from callscribe.errors import Unavailable
 from callscribe.wiring import DoorOptions, door_options
 from functions.door.app import Door, Limits, dialect_of, request_path
 from tests.functions.events import http_event as gateway_event
-from tests.functions.running_door import SOON_S, running_door, serving
+from tests.functions.running_door import running_door, serving
 from tests.functions.stage import load
+from tests.waiting import SOON_S
 
 PATH = "/transcribe"
 JSON = {"content-type": "application/json"}

@@ -2,12 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable
 
 from callscribe.domain.exchanges import Exchange
 from callscribe.domain.prices import Plan
 from tests.dialects.aivoco.world import DATA, TRANSCRIBE, World
-from tests.functions.running_door import SOON_S, running_door
+from tests.functions.running_door import running_door
+from tests.waiting import wait_until
 
 
 def test_A_L1_a_client_that_leaves_the_door_while_it_waits_gets_the_same_job_when_it_comes_again() -> None:
@@ -28,10 +28,3 @@ def test_A_L1_a_client_that_leaves_the_door_while_it_waits_gets_the_same_job_whe
     assert (reply.status, len(world.jobs()), world.transcribed) == (200, 1, 1)
     assert world.balance(tenant_id) == (0, 0, 100)
     assert (world.uploads.keys(), world.results.keys()) == ([], [])
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + SOON_S
-    while not is_so():
-        assert time.monotonic() < until_s
-        time.sleep(0.01)

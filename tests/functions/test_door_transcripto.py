@@ -16,7 +16,8 @@ from functions.door.app import dialect_of
 from local.front import INLINE_BODY_BYTES, DoorWay, Front
 from tests.dialects.conftest import Client
 from tests.dialects.transcripto.world import World, multipart
-from tests.functions.running_door import SOON_S, RunningDoor, running_door
+from tests.functions.running_door import RunningDoor, running_door
+from tests.waiting import SOON_S
 
 CALL = "/addtaskcall"
 LARGE_BYTES = 20_000_000

@@ -21,6 +21,7 @@ from local.emulator import free_port
 from local.front import _ANSWER_S, INLINE_BODY_BYTES, DoorWay, Front
 from tests.functions.running_door import running_door
 from tests.local.conftest import Cloud
+from tests.waiting import wait_until
 
 PREFIX = "/_aws/execute-api/api/$default"
 WAITING = "/transcribe"
@@ -100,13 +101,6 @@ def site(gateway_says: Say = lambda _number: (200, {}), *, with_door: bool = Tru
         way = DoorWay(door.port, max_body_bytes=5_000_000, wait_s=10, waiting=frozenset({WAITING}))
         with Front(f"http://127.0.0.1:{gateway.port}", "api", door=way if with_door else None, **options) as front:
             yield Site(gateway, door, front)
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < until_s
-        time.sleep(0.01)
 
 
 def test_the_inline_limit_is_that_of_the_running_code() -> None:

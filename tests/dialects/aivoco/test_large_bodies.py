@@ -12,10 +12,10 @@ from callscribe.dialects.aivoco import mapping
 from callscribe.dialects.front import Room
 from tests.dialects.aivoco.world import World, encoded, wav
 from tests.dialects.conftest import http_event, read_answer
+from tests.waiting import SOON_S
 
 DOOR = SimpleNamespace(room=Room(max_body_bytes=80_000_000, max_wait_s=25))
 MINUTES = 30
-SOON_S = 30.0
 
 
 @pytest.fixture(scope="module")
